@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::model::Step;
 use crate::sql::{
@@ -10,7 +10,9 @@ use crate::sql::{
 };
 
 use super::directory::{Directory, is_unwritten};
+use super::manifest::{self, Manifest};
 use super::mentions::Mentions;
+use super::source::Source;
 
 /// The scripts of one migration that bring it forward.
 pub(super) struct Forward {
@@ -31,6 +33,9 @@ struct Scripts {
     texts: BTreeMap<Dialect, Vec<Arc<Text>>>,
     /// Whether they are all still to be generated: then nobody knows yet what they leave.
     are_to_come: bool,
+    /// What stands beside them, as far as it was read.
+    manifest: Mutex<Option<Source>>,
+    declared: OnceLock<Option<Manifest>>,
 }
 
 struct Text {
@@ -48,7 +53,12 @@ impl Forward {
                 let mut all = texts.values().flatten();
                 all.all(|text| is_unwritten(&text.text))
             };
-            Scripts { texts, are_to_come }
+            Scripts {
+                texts,
+                are_to_come,
+                manifest: Mutex::new(directory.manifest.as_ref().map(Source::again)),
+                declared: OnceLock::new(),
+            }
         });
         Self::of_scripts(each.collect())
     }
@@ -59,7 +69,7 @@ impl Forward {
             let texts = texts.iter().map(|(path, text)| Text::new(path, text));
             Scripts {
                 texts: BTreeMap::from([(dialect, texts.collect())]),
-                are_to_come: false,
+                ..Scripts::default()
             }
         });
         Self::of_scripts(each.collect())
@@ -81,6 +91,28 @@ impl Forward {
     fn is_to_come(&self) -> bool {
         let own = self.all.each.get(self.at);
         own.is_some_and(|scripts| scripts.are_to_come)
+    }
+
+    /// What is declared beside the scripts, as far as it can be read.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        let own = self.all.each.get(self.at)?;
+        let read = || {
+            // Whoever panicked with it has left it whole.
+            let source = own
+                .manifest
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()?;
+            manifest::read(&source)
+        };
+        own.declared.get_or_init(read).as_ref()
+    }
+
+    /// Its expand.sql.
+    pub fn expand(&self, dialect: Dialect) -> Option<Script> {
+        let mut texts = self.texts(dialect).iter();
+        let text = texts.find(|text| text.is_of(Step::Expand))?;
+        Script::parse(dialect, &text.text).ok()
     }
 
     fn texts(&self, dialect: Dialect) -> &[Arc<Text>] {
@@ -112,6 +144,11 @@ impl Text {
             text: Arc::clone(text),
             lower: OnceLock::new(),
         })
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
     }
 
     fn lower(&self) -> &str {
@@ -146,131 +183,6 @@ fn with_names<'a>(
     migrations: &'a [Forward],
     dialect: Dialect,
     names: &[&str],
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
-    fn is_of(&self, step: Step) -> bool {
-        let file = self.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(step.name())
-    }
-
 ) -> impl DoubleEndedIterator<Item = &'a Text> + use<'a> {
     let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     let from = migrations.first().map_or(0, |first| first.at);
@@ -288,6 +200,28 @@ fn with_names<'a>(
         .filter(move |text| lower.iter().all(|name| text.lower().contains(name)))
 }
 
+/// Those of these migrations that have this text in a script, by their places.
+pub(super) fn with_text(migrations: &[Forward], dialect: Dialect, text: &str) -> Vec<usize> {
+    let lower = text.replace('\'', "''").to_lowercase();
+    let from = migrations.first().map_or(0, |first| first.at);
+    let places = migrations
+        .first()
+        .and_then(|first| first.all.mentions().get(&dialect))
+        .and_then(|mentions| {
+            mentions.of(std::slice::from_ref(&lower), from, from + migrations.len())
+        });
+    let places = places.unwrap_or_else(|| (from..from + migrations.len()).collect());
+    let places = places
+        .into_iter()
+        .filter_map(|place| place.checked_sub(from));
+    let has_it = |place: &usize| {
+        let of_it = migrations.get(*place).map(|one| one.texts(dialect));
+        let mut texts = of_it.into_iter().flatten();
+        texts.any(|one| one.lower().contains(&lower))
+    };
+    places.filter(has_it).collect()
+}
+
 /// What is found in the newest script of these migrations that has it, among those that have these names in them.
 pub(super) fn newest<T>(
     before: &[Forward],
@@ -302,15 +236,19 @@ pub(super) fn newest<T>(
 
 /// A table as these migrations leave it; `None` if they do not speak of it, or one of them is still to be generated.
 pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<Table> {
+    tables_with(before, dialect, name)?
+        .get(dialect, name)
+        .cloned()
+}
+
+/// The tables that the scripts about one of them make, as far as these migrations tell; `None` if they do not speak of that one.
+pub(super) fn tables_with(before: &[Forward], dialect: Dialect, name: &str) -> Option<Tables> {
     if before.iter().any(Forward::is_to_come) {
         return None;
     }
     let name = name.rsplit('.').next().unwrap_or(name);
     // A backfill has parameters, and changes rows alone.
-    let is_of_schema = |text: &&Text| {
-        let file = text.path.file_name().unwrap_or_default();
-        !file.to_string_lossy().starts_with(Step::Backfill.name())
-    };
+    let is_of_schema = |text: &&Text| !text.is_of(Step::Backfill);
     let named: Vec<&Text> = with_names(before, dialect, &[name])
         .filter(is_of_schema)
         .collect();
@@ -332,7 +270,7 @@ pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<
             .filter(|text| known.contains(&text.path) || dropping.contains(&text.path));
         tables = applied(dialect, both)?;
     }
-    tables.get(dialect, name).cloned()
+    tables.get(dialect, name).is_some().then_some(tables)
 }
 
 /// What these scripts make of all tables. What cannot be read says nothing for certain of anything.

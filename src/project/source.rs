@@ -122,6 +122,16 @@ impl Source {
         }
     }
 
+    /// The same file to be read once more, by somebody who asks for no problems.
+    pub fn again(&self) -> Self {
+        Self {
+            file: self.file.clone(),
+            shown: self.shown.clone(),
+            found: RefCell::default(),
+            tags: self.tags.clone(),
+        }
+    }
+
     pub fn text(&self) -> &str {
         &self.file.text
     }

@@ -103,7 +103,9 @@ pub use costs::{
     shows_not_null,
 };
 #[cfg(feature = "parse")]
-pub use deeds::{Clash, Deed, Insert, Named, Outcome, Value};
+pub use deeds::{
+    Cast, Clash, Deed, Insert, Named, Outcome, Puts, PutsAs, PutsAt, Value, into_rows,
+};
 #[cfg(feature = "parse")]
 pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts, UnknownColumn, Widened};
 pub use dialect::{Ddl, Dialect};

@@ -209,6 +209,15 @@ pub const RULES: &[Rule] = &[
         ..error("transaction-control", SCRIPTS)
     },
     Rule {
+    Rule {
+        finds: "a value that versions which may be live are declared not to read, as a default or in rows",
+        why: "An earlier migration lets it in and says who reads it. A default is written by every version that leaves the column out, also by those that then cannot read their own rows.",
+        instead: "Put it into a contract.sql that waits for these versions (`old` under `[services.NAME]`).",
+        ..error(
+            "too-new-value",
+            &[Step::Expand, Step::Backfill, Step::Contract],
+        )
+    },
         finds: "a `DROP TABLE` where foreign keys are not put aside",
         why: "Rows that refer to the table by ON DELETE CASCADE go with it.",
         instead: "Leave the script to run in one transaction, or empty what refers to the table first.",

@@ -11,6 +11,7 @@ const URLS: &[(Dialect, &str)] = &[
 
 const DECLARED: &str =
     "description = \"x\"\nsync = \"both\"\n[services.web]\nold = \"<2\"\nnew = \">=1\"\n";
+const READ_FIRST: &str = "description = \"x\"\nsync = \"to-new\"\n[services.web]\nreads = { old = \"<2\", new = \">=2\" }\nwrites = { old = \"<3\", new = \">=3\" }\n";
 const FILLED: &str = "description = \"x\"\n[services.web]\nold = \"<2\"\nnew = \">=1\"\n[backfill]\ntable = \"users\"\nkey = \"id\"\nremaining = \"SELECT count(*) FROM users WHERE b IS NULL\"\n";
 
 /// What is found in a project of two migrations, of which the first makes the tables and the second has these files.
@@ -255,6 +256,25 @@ const EXAMPLES: &[Example] = {
             "START TRANSACTION; ALTER TABLE users ADD COLUMN b text",
             "ALTER TABLE users ADD COLUMN b text; CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW BEGIN SET NEW.b = COALESCE(NEW.b, NEW.a); END",
         ),
+        Example {
+            rule: "too-new-value",
+            dialect: Mysql,
+            file: "0003_more/expand.sql",
+            beside: &[
+                (
+                    "0001_base/expand.sql",
+                    "CREATE TABLE users (id int PRIMARY KEY, a enum('x') DEFAULT 'x')",
+                ),
+                ("0002_next/migration.toml", READ_FIRST),
+                (
+                    "0002_next/expand.sql",
+                    "ALTER TABLE users MODIFY a enum('x','y') DEFAULT 'x'",
+                ),
+                ("0003_more/migration.toml", "description = \"x\"\n"),
+            ],
+            found: "ALTER TABLE users ALTER a SET DEFAULT 'y'",
+            fine: "ALTER TABLE users ALTER a SET DEFAULT 'x'",
+        },
         example(
             "unguarded-drop",
             Sqlite,

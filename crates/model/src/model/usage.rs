@@ -81,6 +81,13 @@ impl Usage {
         all
     }
 
+    /// One version from each stretch on which this, and the other one, behaves the same.
+    #[must_use]
+    pub fn representatives(&self, other: Option<&Self>) -> Vec<Version> {
+        let others = other.into_iter().flat_map(Self::bounds);
+        stretches(self.bounds().chain(others).cloned().collect())
+    }
+
     /// Every version named by a bound.
     pub fn bounds(&self) -> impl Iterator<Item = &Version> {
         self.reads

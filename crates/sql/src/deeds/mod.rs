@@ -4,16 +4,20 @@
 //! passed over but what only steers (IF, LOOP, RAISE).
 
 mod around;
+mod casts;
 mod given;
 mod insert;
+mod puts;
 mod read;
 mod row;
 mod statement;
 mod value;
 
 pub use around::Named;
+pub use casts::Cast;
 pub use given::Outcome;
 pub use insert::{Clash, Insert};
+pub use puts::{Puts, PutsAs, PutsAt, into_rows};
 pub use value::Value;
 
 use super::catalogue::{Dependent, Dependents, Runs};
