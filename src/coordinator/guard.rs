@@ -13,7 +13,8 @@ use crate::database::{Access, Connection, DatabaseError, ErrorKind, Heard, Sever
 use crate::ledger::{StepRecord, StepState};
 use crate::project::ScriptFile;
 use crate::sql::{
-    Attached, Dependents, Dialect, Effect, How, Inventory, Left, Lost, Script, Texts,
+    Asked, Attached, Dependents, Dialect, Effect, How, Inventory, Left, Lost, Mode, Nowhere,
+    Script, Texts,
 };
 
 const FORESEEN: &str = "the statement was not run, nor was any before it in this run, because each is committed at once. Mend \
@@ -32,6 +33,8 @@ pub(super) struct Guard<'f> {
     before: Option<Inventory>,
     /// The code that was there; `None` if the script adds no column to a table that was there.
     code: Option<Dependents>,
+    /// What code that the script makes writes to in vain.
+    nowhere: Vec<Nowhere>,
     /// How many rows the tables have in whose place copies come, where nobody vouches for what fills these.
     rows: Vec<(String, i64)>,
 }
@@ -70,8 +73,12 @@ impl<'f> Guard<'f> {
     ) -> Result<Self, DatabaseError> {
         // SQLite is asked itself, see `broken_writes`.
         let widens = file.script.adds_columns() && file.script.dialect != Dialect::Sqlite;
+        // Where it cannot be asked before the commit, the code is looked at before the statement.
+        let is_one =
+            file.script.dialect == Dialect::Postgres && file.script.mode == Mode::Transactional;
+        let fires = file.script.makes_unseen_code() && !is_one;
         let takes = file.script.may_take();
-        let found = match takes || widens {
+        let found = match takes || widens || fires {
             true => Some(connection.inventory().await?),
             false => None,
         };
@@ -80,6 +87,9 @@ impl<'f> Guard<'f> {
             file,
             owned,
             code: code.map(|found| found.code.clone()),
+            nowhere: (found.iter())
+                .flat_map(|found| found.nowhere(&file.script, Asked::Before))
+                .collect(),
             before: found.filter(|_| takes),
             rows: Vec::new(),
         })
@@ -143,7 +153,7 @@ impl<'f> Guard<'f> {
         file: &'f ScriptFile,
         owned: &'f [Owned<'f>],
     ) -> Result<Self, DatabaseError> {
-        if !file.script.may_take() && !file.script.adds_columns() {
+        if !Self::is_needed(&file.script) {
             return Self::look(connection, file, owned).await;
         }
         connection.begin(Access::Read).await?;
@@ -154,6 +164,10 @@ impl<'f> Guard<'f> {
 
     /// What the statements from `from` on would lose or leave behind, by what they say.
     fn would_lose(&self, from: usize) -> Option<Found> {
+        let mut nowhere = self.nowhere.iter();
+        if let Some(one) = nowhere.find(|one| one.index >= from && self.refuses_nowhere(one)) {
+            return Some(of_nowhere(one));
+        }
         if let Some(found) = self.would_break() {
             return Some(found);
         }
@@ -190,6 +204,10 @@ impl<'f> Guard<'f> {
         if !self.file.script.makes_unseen_code() {
             return None;
         }
+        let mut nowhere = now.nowhere(&self.file.script, Asked::After).into_iter();
+        if let Some(one) = nowhere.find(|one| self.refuses_nowhere(one)) {
+            return Some(of_nowhere(&one));
+        }
         let unknown = now.unknown_columns(&self.file.script);
         let mut unknown = unknown.into_iter();
         let unknown = unknown.find(|one| !self.file.vouched.contains(&one.index));
@@ -201,6 +219,10 @@ impl<'f> Guard<'f> {
             );
             (one.index, DatabaseError::new(ErrorKind::Statement, message))
         })
+    }
+
+    fn refuses_nowhere(&self, one: &Nowhere) -> bool {
+        !self.file.vouched.contains(&one.index)
     }
 
     fn owner(&self, loss: &Lost) -> Option<&Owned<'f>> {
@@ -395,6 +417,15 @@ pub(super) async fn foresee<'f>(
         Some((index, error)) => Err(failure(file, index, error, FORESEEN.to_owned())),
         None => Ok(guard),
     }
+}
+
+fn of_nowhere(one: &Nowhere) -> Found {
+    let message = format!(
+        "the code of `{}` writes to {}, and there is none: each write that fires it would fail. Write the name as it is there, or make it \
+         first; where it is there by other means, vouch for this statement with `allow` and a reason in migration.toml",
+        one.code, one.what
+    );
+    (one.index, DatabaseError::new(ErrorKind::Statement, message))
 }
 
 fn of_a_copy(left_off: &[&Attached]) -> DatabaseError {

@@ -107,7 +107,9 @@ pub use deeds::{
     Cast, Clash, Deed, Insert, Named, Outcome, Puts, PutsAs, PutsAt, Value, into_rows,
 };
 #[cfg(feature = "parse")]
-pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts, UnknownColumn, Widened};
+pub use dependents::{
+    Asked, Commits, Gone, How, Left, Lost, Met, Nowhere, Texts, UnknownColumn, Widened,
+};
 pub use dialect::{Ddl, Dialect};
 #[cfg(feature = "parse")]
 pub use expression::{columns_in, qualified, replaced};

@@ -66,6 +66,13 @@ pub const RULES: &[Rule] = &[
         ..error("another-table", &[Step::Backfill])
     },
     Rule {
+        finds: "code of a trigger that turns a text which live versions write into another type",
+        why: "A text that is none of that type makes the write fail that fires it. Only the rows tell whether there are such texts.",
+        instead: "Let the code look first (`CASE WHEN … THEN … END`), and put NULL there otherwise; `migrate rehearse` tries awkward values.",
+        dialects: SERVERS,
+        ..warning("code-may-fail", EXPAND)
+    },
+    Rule {
         finds: "a statement that live versions may not survive",
         why: "While the rollout goes on, versions that know nothing of the migration run against what expand.sql leaves: what it drops, renames, narrows or fills, and what triggers do to their rows, they meet at once.",
         instead: "Move it to contract.sql, which waits until nobody uses the old format.",
@@ -203,13 +210,6 @@ pub const RULES: &[Rule] = &[
         ..error("takes-too-much", AFTERWARDS)
     },
     Rule {
-        finds: "a BEGIN, a COMMIT, or what else ends or changes the transaction",
-        why: "The transaction keeps the ledger true: what is done and what is recorded commit together.",
-        instead: "Remove it.",
-        ..error("transaction-control", SCRIPTS)
-    },
-    Rule {
-    Rule {
         finds: "a value that versions which may be live are declared not to read, as a default or in rows",
         why: "An earlier migration lets it in and says who reads it. A default is written by every version that leaves the column out, also by those that then cannot read their own rows.",
         instead: "Put it into a contract.sql that waits for these versions (`old` under `[services.NAME]`).",
@@ -218,6 +218,13 @@ pub const RULES: &[Rule] = &[
             &[Step::Expand, Step::Backfill, Step::Contract],
         )
     },
+    Rule {
+        finds: "a BEGIN, a COMMIT, or what else ends or changes the transaction",
+        why: "The transaction keeps the ledger true: what is done and what is recorded commit together.",
+        instead: "Remove it.",
+        ..error("transaction-control", SCRIPTS)
+    },
+    Rule {
         finds: "a `DROP TABLE` where foreign keys are not put aside",
         why: "Rows that refer to the table by ON DELETE CASCADE go with it.",
         instead: "Leave the script to run in one transaction, or empty what refers to the table first.",

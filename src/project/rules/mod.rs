@@ -16,9 +16,11 @@ mod ledger;
 mod left_behind;
 mod listed;
 mod loses;
+mod may_fail;
 mod named;
 mod narrows;
 mod no_transaction;
+mod nowhere;
 mod postgres;
 mod put;
 mod rebuilt;
@@ -29,33 +31,9 @@ mod sqlite;
 mod swapped;
 mod takes;
 mod there;
+mod too_new;
 mod triggers;
 mod unindexed;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
-mod too_new;
 mod widened;
 mod writes_along;
 
@@ -154,36 +132,15 @@ const CHECKS: &[Check] = &[
     bystanders::check,
     computed::check,
     costs::check,
+    defaults::check,
     filled::check,
     goes_along::check,
     holds::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
-    defaults::check,
     left_behind::check,
     loses::check,
+    may_fail::check,
     no_transaction::check,
+    nowhere::check,
     takes::check,
     postgres::new_values,
     rebuilt::check,
@@ -191,6 +148,7 @@ const CHECKS: &[Check] = &[
     shadowed::check,
     sqlite::check,
     swapped::check,
+    too_new::check,
     triggers::check,
     unindexed::check,
     writes_along::check,

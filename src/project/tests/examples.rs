@@ -98,6 +98,13 @@ const EXAMPLES: &[Example] = {
             "UPDATE users SET b = a WHERE id > :after AND id <= :upto",
         ),
         example(
+            "code-may-fail",
+            Mysql,
+            "expand.sql",
+            "ALTER TABLE users ADD COLUMN b int; CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW SET NEW.b = NEW.a",
+            "ALTER TABLE users ADD COLUMN b text; CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW SET NEW.b = NEW.a",
+        ),
+        example(
             "destructive-expand",
             Mysql,
             "expand.sql",
@@ -249,13 +256,6 @@ const EXAMPLES: &[Example] = {
             found: "description = \"x\"\n[services.web]\nnew = \">=1\"\n",
             fine: DECLARED,
         },
-        example(
-            "transaction-control",
-            Mysql,
-            "expand.sql",
-            "START TRANSACTION; ALTER TABLE users ADD COLUMN b text",
-            "ALTER TABLE users ADD COLUMN b text; CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW BEGIN SET NEW.b = COALESCE(NEW.b, NEW.a); END",
-        ),
         Example {
             rule: "too-new-value",
             dialect: Mysql,
@@ -275,6 +275,13 @@ const EXAMPLES: &[Example] = {
             found: "ALTER TABLE users ALTER a SET DEFAULT 'y'",
             fine: "ALTER TABLE users ALTER a SET DEFAULT 'x'",
         },
+        example(
+            "transaction-control",
+            Mysql,
+            "expand.sql",
+            "START TRANSACTION; ALTER TABLE users ADD COLUMN b text",
+            "ALTER TABLE users ADD COLUMN b text; CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW BEGIN SET NEW.b = COALESCE(NEW.b, NEW.a); END",
+        ),
         example(
             "unguarded-drop",
             Sqlite,

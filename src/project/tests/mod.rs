@@ -11,6 +11,7 @@ mod links;
 mod linters;
 mod losing;
 mod migrations;
+mod newer;
 mod rebuilt;
 mod reports;
 mod scripts;

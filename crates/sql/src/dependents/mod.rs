@@ -10,6 +10,7 @@ mod firing;
 mod inventory;
 mod later;
 mod names;
+mod nowhere;
 mod unknown;
 mod widened;
 
@@ -19,6 +20,7 @@ mod tests;
 pub use firing::Texts;
 pub use inventory::{How, Lost};
 pub use later::Met;
+pub use nowhere::{Asked, Nowhere};
 pub use unknown::UnknownColumn;
 pub use widened::Widened;
 

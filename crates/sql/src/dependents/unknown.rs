@@ -35,7 +35,7 @@ impl Script {
     #[must_use]
     pub fn makes_unseen_code(&self) -> bool {
         let mut statements = self.statements.iter();
-        self.dialect == Dialect::Postgres
+        self.dialect != Dialect::Sqlite
             && statements.any(|statement| {
                 let code = statement.code(self.dialect);
                 code.is_some_and(|code| {
@@ -103,7 +103,7 @@ impl Inventory {
 }
 
 /// The first `NEW.x` or `OLD.x` of a body that none of these columns is.
-fn names_in_vain(dialect: Dialect, body: &str, columns: &[String]) -> Option<String> {
+pub(super) fn names_in_vain(dialect: Dialect, body: &str, columns: &[String]) -> Option<String> {
     let grammar = dialect.grammar();
     let tokens = lexeme::tokens(grammar, body).ok()?;
     let name = |at: usize| {
