@@ -32,6 +32,7 @@ pub(super) fn in_context(
         own_views: Vec::new(),
         parts: Vec::new(),
         left_null: Vec::new(),
+        left_apart: Vec::new(),
         filled: filled(facts),
         has_code: makes_code(facts),
     };

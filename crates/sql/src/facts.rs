@@ -70,6 +70,8 @@ pub(super) struct Facts {
     pub unless: Vec<Unless>,
     /// The columns that it adds and that old versions leave NULL.
     pub left_null: Vec<Subject>,
+    /// The columns that it adds with a default by which each row gets a value that no other has.
+    pub left_apart: Vec<Subject>,
     /// The columns whose default it sets to NULL.
     pub nulled: Vec<Subject>,
     /// The type that it makes, whose values old versions must not leave out: a domain that is NOT NULL.
@@ -119,6 +121,7 @@ pub(super) struct Unless {
 /// How many of the columns have to be NULL for the row to pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Needs {
+    /// Of a key, for which it is enough as well that no two rows have the same in one of them.
     Any,
     All,
 }
@@ -175,6 +178,7 @@ impl Facts {
             hazard: None,
             unless: Vec::new(),
             left_null: Vec::new(),
+            left_apart: Vec::new(),
             nulled: Vec::new(),
             strict_type: None,
             types: Vec::new(),
@@ -367,6 +371,8 @@ pub(super) struct NewColumn {
     /// `UNIQUE NULLS NOT DISTINCT`.
     pub nulls_collide: bool,
     pub has_default: bool,
+    /// Its default gives each row a value that no other has.
+    pub gives_out: bool,
     /// It numbers itself: identity, serial.
     pub numbered: bool,
     /// It is computed from other columns.
@@ -408,7 +414,7 @@ impl NewColumn {
                 "adds `{name}` as {constraint}, and computes it from what old versions write, which may not satisfy that"
             )
         } else if (self.unique || self.primary_key)
-            && !self.numbered
+            && !(self.numbered || self.gives_out)
             && (self.has_default || self.nulls_collide)
         {
             format!("adds `{name}` as UNIQUE: rows that old versions insert all get the same value")

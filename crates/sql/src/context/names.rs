@@ -32,6 +32,8 @@ pub(super) struct Names {
     pub parts: Vec<(Subject, Subject)>,
     /// Columns of this script that old versions leave NULL.
     pub left_null: Vec<Subject>,
+    /// Columns of this script in which no two rows of old versions have the same.
+    pub left_apart: Vec<Subject>,
     /// Columns that get a value by a statement of their own.
     pub filled: Vec<Subject>,
     pub has_code: bool,
@@ -126,7 +128,9 @@ impl Names {
 
     /// Columns that may have been there are none of this script's.
     pub fn note_null(&mut self, fact: &Facts) {
-        for column in &fact.left_null {
+        let nulls = fact.left_null.iter().map(|column| (column, true));
+        let apart = fact.left_apart.iter().map(|column| (column, false));
+        for (column, is_null) in nulls.chain(apart) {
             let may_be_there = fact.objects.iter().any(|object| {
                 object.kind == ObjectKind::Column
                     && (object.if_exists_or_not || object.verb != Verb::Create)
@@ -134,7 +138,11 @@ impl Names {
             });
             let known = self.is_in(&self.vacated, column) || self.is_in(&self.filled, column);
             if !may_be_there && !known && !self.has_code {
-                self.left_null.push(column.clone());
+                let list = match is_null {
+                    true => &mut self.left_null,
+                    false => &mut self.left_apart,
+                };
+                list.push(column.clone());
             }
         }
     }
@@ -142,11 +150,12 @@ impl Names {
     /// What the statement asks of rows that old versions write.
     pub fn asks(&self, fact: &Facts) -> Option<String> {
         let is_null = |column: &Subject| self.is_in(&self.left_null, column);
+        let is_apart = |column: &Subject| is_null(column) || self.is_in(&self.left_apart, column);
         let asked: Vec<&str> = fact
             .unless
             .iter()
             .filter(|unless| match unless.needs {
-                Needs::Any => !unless.columns.iter().any(is_null),
+                Needs::Any => !unless.columns.iter().any(is_apart),
                 Needs::All => unless.columns.is_empty() || !unless.columns.iter().all(is_null),
             })
             .map(|unless| unless.why.as_str())

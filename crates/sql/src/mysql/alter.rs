@@ -2,6 +2,7 @@
 //! together or not at all.
 
 use super::super::facts::{Check, Facts, Name, Needs, NewColumn, Unless};
+use super::super::given_out::gives_out;
 use super::super::lexeme::{self, Kind};
 use super::super::{Effect, Loss, Object, ObjectKind, Verb, checked, nulls};
 use super::cursor::Cursor;
@@ -35,6 +36,7 @@ pub(super) fn altered(mut cursor: Cursor<'_>) -> Facts {
         whole.loses = whole.loses.or(found.loses);
         whole.unless.extend(found.unless);
         whole.left_null.extend(found.left_null);
+        whole.left_apart.extend(found.left_apart);
         whole.nulled.extend(found.nulled);
         has_unnamed |= found.objects.is_empty() && !piece.is_repeatable();
         whole.objects.extend(found.objects);
@@ -215,6 +217,7 @@ fn added(table: &Name, mut cursor: Cursor<'_>) -> Facts {
                     all.effect = one.effect;
                 }
                 all.left_null.extend(one.left_null);
+                all.left_apart.extend(one.left_apart);
                 all.objects.extend(one.objects);
                 all
             })
@@ -248,6 +251,14 @@ fn new_column(table: &Name, mut cursor: Cursor<'_>) -> Facts {
         unique: has(&["unique"]),
         nulls_collide: false,
         has_default,
+        gives_out: default.is_some_and(|value| {
+            gives_out(
+                value
+                    .first()
+                    .and_then(|first| value.text.get(first.span.start..))
+                    .unwrap_or_default(),
+            )
+        }),
         numbered: has(&["auto_increment"]) || has(&["serial"]),
         generated: checked::has_word(cursor.text, cursor.tokens, "as"),
         references: checked::has_word(cursor.text, cursor.tokens, "references"),
@@ -280,6 +291,9 @@ fn new_column(table: &Name, mut cursor: Cursor<'_>) -> Facts {
     // Some servers give the first of these a default by themselves.
     if column.is_left_null() && !has(&["timestamp"]) {
         facts.left_null.push(table.column(&name));
+    }
+    if column.gives_out {
+        facts.left_apart.push(table.column(&name));
     }
     facts.object(table.member(ObjectKind::Column, Verb::Create, name))
 }

@@ -3,6 +3,7 @@
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Check, Facts, Name, Needs, NewColumn, Subject, Unless};
+use super::super::given_out::gives_out;
 use super::super::{Effect, Object, ObjectKind, Verb, lexeme, nulls};
 use super::hazard::{PASSES_TRIGGERS, cascades};
 use super::{lexer, read, tree};
@@ -34,6 +35,11 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
             facts.types.extend(typ.map(|typ| typ.name));
         }
         facts.left_null.extend(left_null);
+        if action.kind() == K::ADD_COLUMN {
+            let column = new_column(&action);
+            let apart = column.gives_out.then(|| table.column(&column.name));
+            facts.left_apart.extend(apart);
+        }
         match effect(&table, &action) {
             Effect::Destructive { .. } if asked.is_some() => {}
             Effect::Destructive { why } => destructive.push(why),
@@ -388,6 +394,8 @@ fn new_column(action: &SyntaxNode) -> NewColumn {
         ]
         .contains(&typ.name.as_str())
     });
+    let gives_out =
+        of(K::DEFAULT_CONSTRAINT).is_some_and(|default| gives_out(&default.text().to_string()));
     let text = action.text().to_string();
     let check = lexer::lex(&text).map_or(Check::Strict, |tokens| {
         lexeme::check(&text, &tokens, has_default, |word| {
@@ -407,6 +415,7 @@ fn new_column(action: &SyntaxNode) -> NewColumn {
         unique: of(K::UNIQUE_CONSTRAINT).is_some(),
         nulls_collide: tree::within(action, K::NULLS_NOT_DISTINCT),
         has_default,
+        gives_out,
         numbered: serial || identity,
         generated: generated.is_some() && !identity,
         references: of(K::REFERENCES_CONSTRAINT).is_some(),
