@@ -7,6 +7,7 @@ mod kinds;
 mod loaded;
 mod moved;
 mod mysql;
+mod newer;
 mod postgres;
 mod sealed;
 mod split;
