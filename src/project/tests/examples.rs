@@ -90,6 +90,17 @@ const fn example(
 const EXAMPLES: &[Example] = {
     use Dialect::{Mysql, Postgres, Sqlite};
     &[
+        Example {
+            rule: "alike-for-all",
+            dialect: Mysql,
+            file: "migration.toml",
+            beside: &[(
+                "backfill.sql",
+                "UPDATE users SET b = a WHERE id > :after AND id <= :upto",
+            )],
+            found: "description = \"x\"\n[services.web]\nold = \"<2\"\nnew = \">=1\"\n[backfill]\ntable = \"users\"\nkey = \"id\"\nremaining = 'SELECT count(*) FROM users WHERE \"b\" IS NULL'\n",
+            fine: FILLED,
+        },
         example(
             "another-table",
             Sqlite,
