@@ -258,7 +258,7 @@ impl Statement {
         is("or") && is("replace")
     }
 
-    fn tokens(&self, dialect: Dialect) -> Vec<Token> {
+    pub(super) fn tokens(&self, dialect: Dialect) -> Vec<Token> {
         lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default()
     }
 }

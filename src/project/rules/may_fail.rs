@@ -2,7 +2,7 @@
 //! such texts are there nobody knows by reading, so that this is a warning.
 
 use crate::model::Step;
-use crate::sql::{Deed, Dependents, Dialect, ObjectKind, Outcome, Runs, Table, TableColumn};
+use crate::sql::{Deed, Dependent, Dependents, Dialect, Outcome, Table, TableColumn};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -23,10 +23,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     };
     let mut found = Vec::new();
     for (index, statement) in script.statements.iter().enumerate() {
-        let code = statement.code(dialect).filter(|code| {
-            code.kind == ObjectKind::Trigger
-                || code.kind == ObjectKind::Function && code.runs == Runs::ByTriggers
-        });
+        let code = statement.code(dialect).filter(Dependent::is_fired);
         let Some(code) = code else { continue };
         let Some(parent) = code.table.as_deref() else {
             continue;

@@ -2,7 +2,7 @@
 //! for it when somebody writes, and each write of a live version fails from then on. What no file tells the step asks the database.
 
 use crate::model::Step;
-use crate::sql::{Dependents, Dialect, ObjectKind, Runs, Table};
+use crate::sql::{Dependent, Dependents, Dialect, Table};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -17,10 +17,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     };
     let mut found = Vec::new();
     for (index, statement) in script.statements.iter().enumerate() {
-        let code = statement.code(dialect).filter(|code| {
-            code.kind == ObjectKind::Trigger
-                || code.kind == ObjectKind::Function && code.runs == Runs::ByTriggers
-        });
+        let code = statement.code(dialect).filter(Dependent::is_fired);
         let Some(code) = code else { continue };
         let mut known = Dependents::made_by(script);
         known_deeds(scripts.before(), &mut known, &code);

@@ -207,12 +207,25 @@ fn a_contract_does_not_forbid_what_stands_where_a_column_is_left_out() {
     }
 }
 
+/// What is found where a migration with this expand.sql keeps formats of these tables in step.
+fn expanded(dialect: &str, tables: &str, expand: &str) -> Vec<String> {
+    const SYNC: &str = "description = \"n\"\nsync = \"to-new\"\n[services.web]\nold = \"<2.0.0\"\nnew = \">=2.0.0\"\n";
+    of(
+        dialect,
+        &[
+            ("0001_base/migration.toml", BASE),
+            ("0001_base/expand.sql", tables),
+            ("0002_n/migration.toml", SYNC),
+            ("0002_n/expand.sql", expand),
+        ],
+    )
+}
+
 /// What the files tell of a table is all of it where they make it.
 #[test]
 fn code_names_columns_that_are_there() {
     const TABLES: &str =
         "CREATE TABLE users (id int PRIMARY KEY, name text);\nCREATE TABLE audit (id int);\n";
-    const SYNC: &str = "description = \"n\"\nsync = \"to-new\"\n[services.web]\nold = \"<2.0.0\"\nnew = \">=2.0.0\"\n";
     let function = |body: &str| {
         format!(
             "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$;\n\
@@ -261,15 +274,7 @@ fn code_names_columns_that_are_there() {
             false,
         ),
     ] {
-        let found = of(
-            dialect,
-            &[
-                ("0001_base/migration.toml", BASE),
-                ("0001_base/expand.sql", TABLES),
-                ("0002_n/migration.toml", SYNC),
-                ("0002_n/expand.sql", &expand),
-            ],
-        );
+        let found = expanded(dialect, TABLES, &expand);
         let told = found
             .iter()
             .any(|line| line.contains("which the files do not make"));
@@ -282,7 +287,6 @@ fn code_names_columns_that_are_there() {
 fn a_cast_of_what_live_versions_write_is_told() {
     const TABLES: &str =
         "CREATE TABLE users (id int PRIMARY KEY, name varchar(300), age varchar(20), n int);\n";
-    const SYNC: &str = "description = \"n\"\nsync = \"to-new\"\n[services.web]\nold = \"<2.0.0\"\nnew = \">=2.0.0\"\n";
     let function = |adds: &str, body: &str| {
         format!(
             "ALTER TABLE users ADD COLUMN {adds};\n\
@@ -348,15 +352,7 @@ fn a_cast_of_what_live_versions_write_is_told() {
             false,
         ),
     ] {
-        let found = of(
-            dialect,
-            &[
-                ("0001_base/migration.toml", BASE),
-                ("0001_base/expand.sql", TABLES),
-                ("0002_n/migration.toml", SYNC),
-                ("0002_n/expand.sql", &expand),
-            ],
-        );
+        let found = expanded(dialect, TABLES, &expand);
         let told = codes(&found).contains(&"code-may-fail");
         assert_eq!(told, is_found, "{expand}: {found:?}");
     }

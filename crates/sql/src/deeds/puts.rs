@@ -1,6 +1,6 @@
 //! The constants that a statement puts into columns: as their default, or into rows.
 
-use super::super::lexeme::{self, Kind, Token};
+use super::super::lexeme::{Kind, Token};
 use super::super::tables::{constant, items, plain};
 use super::super::{Dialect, ObjectKind, Statement, Verb};
 use super::{Body, Deed, Fires, Value, read};
@@ -53,9 +53,9 @@ impl Statement {
     /// What it puts where, by itself; not what code does that it makes.
     #[must_use]
     pub fn puts(&self, dialect: Dialect) -> Vec<Puts> {
-        let mut found = self.defaults(dialect);
-        let makes_code = self.code(dialect).is_some();
-        if !makes_code && self.may_write_rows(dialect) {
+        let tokens = self.tokens(dialect);
+        let mut found = self.defaults(dialect, &tokens);
+        if self.may_write_rows(&tokens) && self.code(dialect).is_none() {
             let body = Body {
                 text: &self.text,
                 returns_row: false,
@@ -69,16 +69,14 @@ impl Statement {
         found
     }
 
-    fn may_write_rows(&self, dialect: Dialect) -> bool {
-        let tokens = lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default();
+    fn may_write_rows(&self, tokens: &[Token]) -> bool {
         let verbs = ["insert", "update", "replace", "with", "merge"];
         let first = tokens.first();
         first.is_some_and(|first| verbs.iter().any(|verb| first.is_word(&self.text, verb)))
     }
 
     /// The constants that become the default of a column that is there.
-    fn defaults(&self, dialect: Dialect) -> Vec<Puts> {
-        let tokens = lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default();
+    fn defaults(&self, dialect: Dialect, tokens: &[Token]) -> Vec<Puts> {
         let altered = self
             .objects()
             .filter(|object| object.kind == ObjectKind::Column && object.verb == Verb::Alter);
@@ -93,7 +91,7 @@ impl Statement {
                         || dialect.may_be_same_name(&own, &object.name)
                 })
             };
-            for action in items(&tokens) {
+            for action in items(tokens) {
                 let is_its = action.iter().any(is_name);
                 let says = action
                     .iter()

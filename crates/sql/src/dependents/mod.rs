@@ -61,6 +61,16 @@ impl Dependent {
         };
         self.kind == other.kind && dialect.may_be_same_name(&self.name, &other.name) && is_on
     }
+
+    /// Whether it runs by itself when rows are written: a trigger, or a function that only triggers call.
+    #[must_use]
+    pub fn is_fired(&self) -> bool {
+        match self.kind {
+            ObjectKind::Trigger => true,
+            ObjectKind::Function => self.runs == Runs::ByTriggers,
+            _ => false,
+        }
+    }
 }
 
 impl Statement {

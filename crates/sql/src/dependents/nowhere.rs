@@ -1,9 +1,7 @@
 //! Code of triggers that writes to a table, or a column of one, that is nowhere: PostgreSQL and MySQL look for it when somebody writes, and
 //! then each write that fires it fails.
 
-use super::super::{
-    Deed, Dependent, Dependents, Dialect, ObjectKind, Place, Runs, Script, Statement, Verb,
-};
+use super::super::{Deed, Dependent, Dependents, Dialect, Place, Script, Statement, Verb};
 use super::unknown::names_in_vain;
 use super::{Inventory, Relation, RelationKind};
 
@@ -82,10 +80,7 @@ impl Inventory {
         known.all.extend(self.code.all.iter().cloned());
         let mut found = Vec::new();
         for (index, statement) in script.statements.iter().enumerate() {
-            let code = statement.code(dialect).filter(|code| {
-                matches!(code.kind, ObjectKind::Trigger)
-                    || code.kind == ObjectKind::Function && code.runs == Runs::ByTriggers
-            });
+            let code = statement.code(dialect).filter(Dependent::is_fired);
             let Some(code) = code else { continue };
             let vain = known.written_by(&code).into_iter().find_map(|written| {
                 let made = match asked {
