@@ -92,10 +92,16 @@ impl Here<'_> {
             return None;
         }
         let span = self.token(0)?.span.clone();
-        let before = self.text(-1);
-        // `<=>` ends with one that is meant.
-        let is_null_safe = before == ">" && self.text(-2) == "=" || before == "<=>";
-        if matches!(before, "=" | "<>" | "!=" | ">") && !is_null_safe {
+        let (before, behind) = (self.text(-1), self.text(1));
+        // `<=>` ends with one that is meant; `:=` and `=>` give a parameter its value.
+        let is_no_comparison =
+            matches!((self.text(-2), before), ("=", ">") | (":", "=")) || before == "<=>";
+        let is_compared = matches!(before, "=" | "<>" | "!=" | ">") && !is_no_comparison;
+        let compares = matches!(
+            (behind, self.text(2)),
+            ("=" | "<>" | "!=", _) | ("!", "=") | ("<", ">")
+        );
+        if is_compared || compares {
             let help = "write `IS NULL`, or `IS NOT NULL`";
             return Some(ScriptError::new(
                 span,
@@ -144,6 +150,9 @@ mod tests {
             ("name = NULL", &every),
             ("name <> NULL", &every),
             ("name != NULL", &every),
+            ("NULL = name", &every),
+            ("NULL <> name", &every),
+            ("NULL != name", &every),
             ("'name' IS NULL", &every),
             ("id > 3 AND 'name' IS NOT NULL", &every),
             ("\"name\" IS NULL", &[Sqlite, Mysql]),
@@ -163,7 +172,14 @@ mod tests {
         ] {
             assert_eq!(alike_for_all(Sqlite, sql), None, "{sql}");
         }
-        let safe = "SELECT count(*) FROM users WHERE name <=> NULL";
-        assert_eq!(alike_for_all(Mysql, safe), None);
+        for (dialect, condition) in [
+            (Mysql, "name <=> NULL"),
+            (Mysql, "NULL <=> name"),
+            (Postgres, "is_left(name, at => NULL)"),
+            (Postgres, "is_left(name, at := NULL)"),
+        ] {
+            let sql = format!("SELECT count(*) FROM users WHERE {condition}");
+            assert_eq!(alike_for_all(dialect, &sql), None, "{sql}");
+        }
     }
 }
