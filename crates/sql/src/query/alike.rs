@@ -60,7 +60,12 @@ impl Here<'_> {
                     "write '{name}' if a text is meant, and {name} or `{name}` if it is a column"
                 ),
             )),
-            Dialect::Sqlite if !self.names_a_table() && !self.is_qualified() => {
+            // What has to stand in quotes cannot be asked to do without them.
+            Dialect::Sqlite
+                if self.dialect.quoted(name) == name
+                    && !self.names_a_table()
+                    && !self.is_qualified() =>
+            {
                 Some(ScriptError::new(
                     token.span.clone(),
                     format!(
@@ -158,6 +163,7 @@ mod tests {
             ("\"name\" IS NULL", &[Sqlite, Mysql]),
             ("id > 3 AND lower(\"name\") = 'x'", &[Sqlite, Mysql]),
             ("users.\"name\" IS NULL", &[Mysql]),
+            ("\"naïve Ω\" IS NULL", &[Mysql]),
         ] {
             for dialect in every {
                 let sql = format!("SELECT count(*) FROM users WHERE {condition}");
