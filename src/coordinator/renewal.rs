@@ -37,8 +37,15 @@ impl Session<'_> {
         self.has_closed_lists = true;
         lists.renew(&evidence, &live).await?;
         self.orders.report(Progress::Settling);
-        lists.settled(self.orders.interrupt).await?;
-        Ok(())
+        let interrupt = self.orders.interrupt;
+        let settled = lists.settled(interrupt).await;
+        settled.map_err(|error| match interrupt.is_due() {
+            true => CoordinatorError::Interrupted {
+                kept: "nothing was begun, while the API servers took a new list over".to_owned(),
+                next: "run the same command again".to_owned(),
+            },
+            false => error.into(),
+        })
     }
 
     /// Writes the lists as things are now, with whoever is wanted among them. Why that did not go, if it did not.
