@@ -13,6 +13,7 @@ use super::migration::{Files, Seen, Surroundings, backfilled_key};
 use super::revisions::{self, Revisions};
 use super::rules::{self, Scripts};
 use super::scripts::{self, BackfillFile, ScriptFile};
+use super::sequences;
 use super::silenced;
 use super::source::Source;
 
@@ -58,10 +59,17 @@ impl Examined {
                 found.retain(|finding| {
                     let statements = script.as_ref().map(|script| &script.statements);
                     let statement = statements.and_then(|all| all.get(finding.excusable?));
-                    !(finding.code == "destructive-expand"
+                    let counts_on =
+                        finding.code == "unknown-effect"
+                            && script.as_ref().zip(finding.excusable).is_some_and(
+                                |(script, index)| sequences::only_counts_on(script, index),
+                            );
+                    let is_eased = finding.code == "destructive-expand"
                         && statement.is_some_and(|one| {
                             rules::is_widening(before, dialect, one, rules::Wider::OfItsKind)
-                        }))
+                                || rules::lifts_a_check(before, dialect, one)
+                        });
+                    !counts_on && !is_eased
                 });
                 examined.scripts.extend(script.map(|script| (step, script)));
                 found

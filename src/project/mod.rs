@@ -61,6 +61,7 @@ mod runner;
 mod schema;
 mod scripts;
 mod secret;
+mod sequences;
 mod service;
 mod severity;
 mod silenced;

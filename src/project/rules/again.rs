@@ -5,7 +5,7 @@ use crate::sql::{Dialect, Object, ObjectKind, Script, Statement, Verb};
 
 use super::super::later;
 use super::Scripts;
-use super::spoken::{names_of, own_names, tables_of};
+use super::spoken::{is_about, names_of, own_names, tables_of};
 
 /// A thing with its names: the one that it has, and the one that it gets.
 pub(super) struct Thing<'s> {
@@ -70,8 +70,18 @@ pub(super) fn compared(
         names.any(|name| dialect.may_be_same_name(name, own))
     };
     let own: Vec<&str> = own.filter(|name| !is_itself(name)).collect();
-    let is_about = |text: &str| own.iter().any(|name| dialect.mentions(text, name));
-    if is_about(&made.text) {
+    // What code does to a table is seen by what calls it; of a view its columns tell.
+    let is_about = |text: &str| match thing.kind {
+        Some(ObjectKind::View | ObjectKind::MaterializedView) => {
+            is_about(scripts, script, text, &own)
+        }
+        _ => own.iter().any(|name| dialect.mentions(text, name)),
+    };
+    let is_made_there = expand.is_some_and(|expand| {
+        let mut statements = expand.statements.iter();
+        statements.any(|one| makes(dialect, one, thing))
+    });
+    if is_made_there || is_about(&made.text) {
         return Again::Fits;
     }
     match before(scripts, thing) {

@@ -6,7 +6,7 @@ use crate::sql::{Effect, Object, ObjectKind, Script, Statement, Verb};
 use super::super::finding::Finding;
 use super::super::scripts::first_line;
 use super::spoken::{names_of, own_names, queries, said};
-use super::{Scripts, again, named, narrows};
+use super::{Scripts, again, named, narrows, refuses};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let runs_code = "has other code run whenever live versions write a row of its table".to_owned();
@@ -22,8 +22,16 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             Effect::Destructive { why } if is_never_asked(&words) => {
                 (!is_undone(scripts, &words)).then_some(why)
             }
+            // What a revert makes as it was before takes nothing from anybody.
+            Effect::Destructive { .. }
+                if step == Step::Revert && is_put_back(scripts, statement) =>
+            {
+                None
+            }
             Effect::Destructive { why } if changes_others(&words) => {
-                is_about_others(scripts, step, statement).then_some(why)
+                let is_of_others = is_about_others(scripts, step, statement)
+                    || shows_something_else(scripts, step, statement);
+                is_of_others.then_some(why)
             }
             Effect::Destructive { why } if named::is_taken(&words) => {
                 named::is_of_others(scripts, step, index, &words).then_some(why)
@@ -36,11 +44,19 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         let why = why.cloned();
         let why = why.or_else(|| narrows::beyond_formats(scripts, step, statement));
         if let Some(why) = why {
+            // An expand is asked for it as well.
+            let help = match is_never_asked(&words) {
+                true => format!(
+                    "where it is meant, say why under `[[{}.allow]]`: it is asked for in every script",
+                    step.name()
+                ),
+                false => "leave it to a migration whose expand.sql says so".to_owned(),
+            };
             let finding = Finding::new(
                 "takes-too-much",
                 first_line(statement),
                 format!("this {why}, and that belongs to no format of this migration"),
-                "leave it to a migration whose expand.sql says so",
+                help,
             );
             found.push((step, finding.excusable(index)));
         }
@@ -71,6 +87,7 @@ fn is_never_asked(words: &[&str]) -> bool {
             &["detach", "partition"][..],
             &["row", "level", "security"],
             &["set", "unlogged"],
+            &["replica", "identity", "nothing"],
             &["owner", "to"],
         ]
         .iter()
@@ -156,6 +173,34 @@ fn is_about_others(scripts: &Scripts<'_>, step: Step, statement: &Statement) -> 
             let name = object.table.as_ref().unwrap_or(&object.name);
             dialect.mentions(text, name)
         })
+    })
+}
+
+fn is_put_back(scripts: &Scripts<'_>, statement: &Statement) -> bool {
+    statement.objects().any(|object| {
+        object.kind == ObjectKind::Function && refuses::puts_back(scripts, statement, &object.name)
+    })
+}
+
+/// Whether it puts another view in the place of one that an earlier migration made, which is about nothing of this one.
+fn shows_something_else(scripts: &Scripts<'_>, step: Step, statement: &Statement) -> bool {
+    let expands = scripts
+        .expand
+        .is_some_and(|expand| !expand.statements.is_empty());
+    let Some(script) = scripts.script(step).filter(|_| expands) else {
+        return false;
+    };
+    let mut views = statement.objects().filter(|object| {
+        object.verb == Verb::Create
+            && matches!(object.kind, ObjectKind::View | ObjectKind::MaterializedView)
+    });
+    views.any(|view| {
+        let thing = again::Thing {
+            kind: Some(view.kind),
+            names: vec![view.name.as_str()],
+            table: None,
+        };
+        again::compared(scripts, script, &thing, statement) == again::Again::Differs
     })
 }
 

@@ -45,8 +45,8 @@ fn of_step(scripts: &Scripts<'_>, step: Step) -> Vec<(Step, Finding)> {
     };
     let mut found = Vec::new();
     for (index, statement) in script.statements.iter().enumerate() {
-        // What is told of a column already is one and the same question.
-        if matches!(statement.effect, Effect::Destructive { .. }) {
+        // What is told of a column already is one and the same question; a contract is told of nothing that merely breaks.
+        if step == Step::Expand && matches!(statement.effect, Effect::Destructive { .. }) {
             continue;
         }
         for computed in statement.computed(dialect, around) {

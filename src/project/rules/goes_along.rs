@@ -1,8 +1,9 @@
-//! A unique index that goes along with a column of the old format, although it keeps rows apart that live versions write: no
-//! database says a word (on MySQL the index is one over the other columns from then on), or it refuses.
+//! A unique index, or on PostgreSQL a CHECK or a foreign key, that goes along with a column of the old format, although it is
+//! about what live versions write as well: no database says a word (on MySQL the index is one over the other columns from then
+//! on), or it refuses.
 
 use crate::model::Step;
-use crate::sql::{Dialect, Gone, ObjectKind, Script, Statement, TableIndex, Verb};
+use crate::sql::{ConstraintRule, Dialect, Gone, ObjectKind, Script, Statement, Verb};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -19,7 +20,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     };
     let expand = scripts.expand.map_or(&[][..], |script| &script.statements);
     let mut found = Vec::new();
-    let mut told: Vec<(String, TableIndex)> = Vec::new();
+    let mut told: Vec<(String, Going)> = Vec::new();
     for (index, statement) in contract.statements.iter().enumerate() {
         for gone in statement.gone().filter(|gone| gone.verb == Verb::Drop) {
             let Some(column) = &gone.column else {
@@ -30,8 +31,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 let is_told = told.contains(&(gone.table.clone(), key.clone()));
                 // Its expand may have put another one in its place.
                 let mut scripts_so_far = [expand, earlier].into_iter();
-                let is_gone =
-                    scripts_so_far.any(|all| is_dropped(scripts.dialect, all, &gone.table, &key));
+                let is_gone = scripts_so_far.any(|all| is_dropped(scripts.dialect, all, &key));
                 if !is_told && !is_gone {
                     found.push((
                         Step::Contract,
@@ -45,8 +45,18 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     found
 }
 
-/// The unique indexes over the column and over others that stay, as earlier migrations leave the table.
-fn going(scripts: &Scripts<'_>, contract: &Script, gone: &Gone, column: &str) -> Vec<TableIndex> {
+/// What holds for several columns at once.
+#[derive(Clone, PartialEq, Eq)]
+struct Going {
+    what: &'static str,
+    name: Option<String>,
+    /// What it is called, by whoever made it or by the database.
+    called: Option<String>,
+    columns: Vec<String>,
+}
+
+/// What is over the column and over others that stay, as earlier migrations leave the table.
+fn going(scripts: &Scripts<'_>, contract: &Script, gone: &Gone, column: &str) -> Vec<Going> {
     let dialect = scripts.dialect;
     let same = |one: &str, other: &str| dialect.may_be_same_name(one, other);
     let Some(table) = later::table(scripts.before(), dialect, &gone.table) else {
@@ -60,38 +70,57 @@ fn going(scripts: &Scripts<'_>, contract: &Script, gone: &Gone, column: &str) ->
                 && one.column.as_ref().is_some_and(|one| same(one, name))
         })
     };
-    let is_going = |index: &TableIndex| {
-        let mut all = index.columns.iter().chain(&index.includes);
-        index.is_unique
-            && all.any(|one| same(one, column))
-            && index.columns.iter().any(|one| !goes(one))
+    let is_going = |columns: &[String], includes: &[String]| {
+        let mut all = columns.iter().chain(includes);
+        all.any(|one| same(one, column)) && columns.iter().any(|one| !goes(one))
     };
-    table.indexes.into_iter().filter(is_going).collect()
+    let indexes = table.indexes.iter().filter(|index| index.is_unique);
+    let indexes = indexes.filter(|index| is_going(&index.columns, &index.includes));
+    let indexes = indexes.map(|index| Going {
+        what: "unique index",
+        name: index.name.clone(),
+        called: index.called(dialect, &gone.table),
+        columns: index.columns.clone(),
+    });
+    // The others refuse to drop a column that a constraint of the table names.
+    let constraints = table.constraints.iter();
+    let constraints =
+        constraints.filter(|one| dialect == Dialect::Postgres && is_going(&one.columns, &[]));
+    let constraints = constraints.map(|one| Going {
+        what: match one.rule {
+            ConstraintRule::Check => "CHECK",
+            ConstraintRule::ForeignKey => "foreign key",
+        },
+        name: one.name.clone(),
+        called: one.name.clone(),
+        columns: one.columns.clone(),
+    });
+    indexes.chain(constraints).collect()
 }
 
 /// Whether one of these statements drops it by its name, as far as the name is known.
-fn is_dropped(dialect: Dialect, statements: &[Statement], table: &str, index: &TableIndex) -> bool {
-    let Some(name) = index.called(dialect, table) else {
+fn is_dropped(dialect: Dialect, statements: &[Statement], going: &Going) -> bool {
+    let Some(name) = &going.called else {
         return false;
     };
     let mut objects = statements.iter().flat_map(Statement::objects);
     objects.any(|object| {
         matches!(object.kind, ObjectKind::Index | ObjectKind::Constraint)
             && object.verb == Verb::Drop
-            && dialect.may_be_same_name(&object.name, &name)
+            && dialect.may_be_same_name(&object.name, name)
     })
 }
 
-fn finding(dialect: Dialect, statement: &Statement, gone: &Gone, index: &TableIndex) -> Finding {
+fn finding(dialect: Dialect, statement: &Statement, gone: &Gone, going: &Going) -> Finding {
     let stays: Vec<&str> = {
-        let all = index.columns.iter().map(String::as_str);
+        let all = going.columns.iter().map(String::as_str);
         let column = gone.column.as_deref().unwrap_or_default();
         all.filter(|one| !dialect.may_be_same_name(one, column))
             .collect()
     };
-    let name = match &index.name {
-        Some(name) => format!("the unique index `{name}`"),
-        None => "a unique index".to_owned(),
+    let name = match &going.name {
+        Some(name) => format!("the {} `{name}`", going.what),
+        None => format!("a {}", going.what),
     };
     let happens = match dialect {
         Dialect::Postgres => {
@@ -111,8 +140,16 @@ fn finding(dialect: Dialect, statement: &Statement, gone: &Gone, index: &TableIn
             gone.table,
             quoted(&stays)
         ),
-        "where the other columns have to stay unique, build what takes its place in an expand that comes before this contract; then, or where \
-         nobody counts on it any more, drop it by its name above this statement",
+        match going.what {
+            "unique index" => {
+                "where the other columns have to stay unique, build what takes its place in an expand that comes before this contract; then, or where \
+                 nobody counts on it any more, drop it by its name above this statement"
+            }
+            _ => {
+                "add what takes its place for the other columns in this script; then, or where nobody counts on it any more, drop it by its name above \
+                 this statement"
+            }
+        },
     )
 }
 

@@ -21,9 +21,11 @@ mod named;
 mod narrows;
 mod no_transaction;
 mod nowhere;
+mod numbers;
 mod postgres;
 mod put;
 mod rebuilt;
+mod refuses;
 mod retypes;
 mod shadowed;
 mod spoken;
@@ -34,13 +36,14 @@ mod there;
 mod too_new;
 mod triggers;
 mod unindexed;
+mod unvalidated;
 mod widened;
 mod writes_along;
 
 pub use costs::code_of as rule_of;
 pub(super) use costs::of as costs_of;
 pub use listed::{RULES, Rule, rule};
-pub(super) use widened::{Wider, is_widening};
+pub(super) use widened::{Wider, is_widening, lifts_a_check};
 
 use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script, Statement};
@@ -141,6 +144,7 @@ const CHECKS: &[Check] = &[
     may_fail::check,
     no_transaction::check,
     nowhere::check,
+    numbers::check,
     takes::check,
     postgres::new_values,
     rebuilt::check,
@@ -151,6 +155,7 @@ const CHECKS: &[Check] = &[
     too_new::check,
     triggers::check,
     unindexed::check,
+    unvalidated::check,
     writes_along::check,
 ];
 

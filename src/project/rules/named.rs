@@ -6,7 +6,9 @@ use crate::sql::{Dependent, Dependents, Object, ObjectKind, Runs, Script, Statem
 
 use super::super::later;
 use super::again::{self, Again, Thing};
-use super::spoken::{names_in, names_of, own_names, said, tables_of, tells_what_it_is_about};
+use super::spoken::{
+    is_about, names_in, names_of, own_names, said, tables_of, tells_what_it_is_about,
+};
 use super::{Scripts, narrows};
 
 /// What has no object of its own here; the name stands behind these words.
@@ -211,6 +213,10 @@ fn is_needed(
     match known {
         // The database keeps it as long as a trigger calls it.
         Some(known) if known.runs == Runs::ByTriggers => true,
+        Some(known) if known.kind == ObjectKind::View => {
+            let text = format!("{} {}", known.header, known.body);
+            is_about(scripts, script, &text, &own)
+        }
         Some(known) => own.iter().any(|name| {
             let table = known.table.as_deref();
             table.is_some_and(|table| dialect.may_be_same_name(name, table))

@@ -88,3 +88,33 @@ pub(super) fn tables_of(script: &Script) -> impl Iterator<Item = &str> {
     });
     gone.filter_map(|object| object.table.as_deref())
 }
+
+/// Tables that the migration only changes: they stay, and what names no more of it than such a table is about something else.
+pub(super) fn stays(scripts: &Scripts<'_>, script: &Script, name: &str) -> bool {
+    let all = scripts.adds().into_iter().chain([script]);
+    let objects = all
+        .flat_map(|script| &script.statements)
+        .flat_map(Statement::objects);
+    let mut is_table = false;
+    for object in objects {
+        let is = |other: &str| scripts.dialect.may_be_same_name(other, name);
+        is_table |= object.table.as_deref().is_some_and(is);
+        let is_it = is(&object.name) || object.renamed_to.as_deref().is_some_and(is);
+        if !is_it {
+            continue;
+        }
+        if object.kind != ObjectKind::Table || object.verb != Verb::Alter {
+            return false;
+        }
+        is_table = true;
+    }
+    is_table
+}
+
+/// Whether a text is about one of these names, of which a table that stays tells only where all of its columns are meant.
+pub(super) fn is_about(scripts: &Scripts<'_>, script: &Script, text: &str, own: &[&str]) -> bool {
+    let dialect = scripts.dialect;
+    let takes_all = dialect.copies_all(text);
+    let mut named = own.iter().filter(|name| dialect.mentions(text, name));
+    named.any(|name| takes_all || !stays(scripts, script, name))
+}

@@ -9,8 +9,8 @@ use crate::sql::{
 use super::super::finding::Finding;
 use super::super::later::{self, Forward};
 use super::super::scripts::first_line;
-use super::Scripts;
 use super::formats::{self, Formats};
+use super::{Scripts, again, refuses};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let formats = Formats::of(scripts);
@@ -39,9 +39,12 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             let Some(statement) = script.statements.get(*index) else {
                 continue;
             };
-            let is_told =
-                !matches!(statement.effect, Effect::Additive) || statement.hazard.is_some();
-            if is_told || !is_met(scripts, &formats, script, statement, code, &codes) {
+            if is_told(step, statement) {
+                continue;
+            }
+            let is_met = is_met(scripts, &formats, script, statement, code, &codes);
+            let is_on_copy = !is_met && step != Step::Expand && is_on_copy(&formats, script, code);
+            if !is_met && !is_on_copy {
                 continue;
             }
             let judged = Judged {
@@ -51,8 +54,13 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 code,
                 known: known.clone(),
             };
-            let refuses = judged.refused_elsewhere(statement);
-            for (code, why, help) in judged.complaints().into_iter().chain(refuses) {
+            let refuses = judged.refused(statement);
+            let writes = if is_met {
+                judged.complaints()
+            } else {
+                Vec::new()
+            };
+            for (code, why, help) in writes.into_iter().chain(refuses) {
                 let message = match (step, code) {
                     (_, UNKNOWN) => why,
                     (Step::Expand, _) => format!("live versions may not survive this: {why}"),
@@ -73,6 +81,16 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
 const BREAKS: &str = "destructive-expand";
 const UNKNOWN: &str = "unknown-effect";
 
+/// Whether the statement is told of as it stands: a contract is not told of what merely takes something away.
+fn is_told(step: Step, statement: &Statement) -> bool {
+    let is_said = match statement.effect {
+        Effect::Additive => false,
+        Effect::Destructive { .. } => step == Step::Expand,
+        _ => true,
+    };
+    is_said || statement.hazard.is_some()
+}
+
 /// Whether live versions run this code: a trigger on a table that was there, or a function that triggers may call already.
 fn is_met(
     scripts: &Scripts<'_>,
@@ -84,10 +102,10 @@ fn is_met(
 ) -> bool {
     let dialect = scripts.dialect;
     match code.kind {
-        ObjectKind::Trigger => code
-            .table
-            .as_deref()
-            .is_some_and(|table| !formats.has_table(table) && !formats::makes(script, table)),
+        ObjectKind::Trigger => code.table.as_deref().is_some_and(|table| {
+            let is_as_it_was = || again::is_known_trigger(scripts, &script.statements, statement);
+            !formats.has_table(table) && !formats::makes(script, table) && !is_as_it_was()
+        }),
         ObjectKind::Function => {
             let replaces = statement.objects().any(|object| object.if_exists_or_not);
             let is_judged_there = codes.iter().any(|(_, other)| {
@@ -98,6 +116,28 @@ fn is_met(
         }
         _ => false,
     }
+}
+
+/// Whether the trigger is on a copy that takes the place of a table: what it writes there it wrote on that one, as `swapped`
+/// and the step see to, so that only what it refuses is new.
+fn is_on_copy(formats: &Formats, script: &Script, code: &Dependent) -> bool {
+    let same = |a: &str, b: &str| script.dialect.may_be_same_name(a, b);
+    let Some(table) = code
+        .table
+        .as_deref()
+        .filter(|_| code.kind == ObjectKind::Trigger)
+    else {
+        return false;
+    };
+    let objects = || script.statements.iter().flat_map(Statement::objects);
+    let renamed = objects().find_map(|object| {
+        let to = object.renamed_to.as_deref()?;
+        (object.kind == ObjectKind::Table && same(&object.name, table)).then_some(to)
+    });
+    let name = renamed.unwrap_or(table);
+    let mut gone = script.statements.iter().flat_map(Statement::gone);
+    let takes_a_place = gone.any(|gone| gone.column.is_none() && same(&gone.table, name));
+    takes_a_place && formats::makes(script, table) && !formats.has_table(name)
 }
 
 /// Functions of triggers that come with the database.
@@ -160,11 +200,28 @@ impl Judged<'_> {
                 Some(statements.find(|one| makes(one))?.text.clone())
             })?,
         };
-        let both = Script::parse(dialect, &format!("{function};\n{}", statement.text)).ok()?;
-        match &both.statements.last()?.effect {
-            Effect::Destructive { why } => Some((BREAKS, format!("{} {why}", self.what()), HELP)),
-            _ => None,
+        let why = refuses::by_call(dialect, &function, &statement.text)?;
+        Some((BREAKS, format!("{} {why}", self.what()), HELP))
+    }
+
+    /// Whether rows are kept from being written; of an expand that is told with what else its statement does.
+    fn refused(&self, statement: &Statement) -> Option<Complaint> {
+        const HELP: &str = "let it pass every row, and refuse what is wrong in the application or by a constraint of a migration of its own";
+        if self.step == Step::Expand {
+            return self.refused_elsewhere(statement);
         }
+        let why = match self.code.kind {
+            ObjectKind::Trigger if refuses::did_before(self.scripts, self.code) => return None,
+            ObjectKind::Trigger => match refuses::by_itself(self.known.dialect, self.code) {
+                Some(why) => why,
+                None => return self.refused_elsewhere(statement),
+            },
+            _ => {
+                let name = &self.code.name;
+                refuses::by_replacement(self.scripts, self.step, statement, name)?
+            }
+        };
+        Some((BREAKS, format!("{} {why}", self.what()), HELP))
     }
 
     /// What the trigger or function did that an earlier file makes under this name, and that this one takes the place of.

@@ -1,7 +1,7 @@
 //! A column of texts that becomes longer: what type it has is in the files, if a migration before has made it. Nothing is
 //! lost, and nothing is written anew.
 
-use crate::sql::{Dialect, ObjectKind, Script, Statement, Verb};
+use crate::sql::{ConstraintRule, Dialect, ObjectKind, Script, Statement, Verb};
 
 use super::super::later::{self, Forward};
 use super::retypes::{loosens, type_from};
@@ -46,6 +46,46 @@ pub(in super::super) fn is_widening(
     // MODIFY says everything else of the column once more, and how it is carried out.
     let said = until(changed.definition);
     is_wider && (dialect != Dialect::Mysql || rest(&old, &old_type) == rest(said, &new_type))
+}
+
+/// Whether the statement does no more than drop a CHECK of an earlier migration: as with NOT NULL nothing is written otherwise
+/// until a version that knows of it does, and no ON CONFLICT goes by one.
+pub(in super::super) fn lifts_a_check(
+    before: &[Forward],
+    dialect: Dialect,
+    statement: &Statement,
+) -> bool {
+    let mut words = statement.words(dialect);
+    // A comma joins another action; an allowance is for what CASCADE takes along.
+    words.retain(|word| word != ";");
+    let drops = |verb: &str| {
+        words
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a == "drop" && b == verb))
+    };
+    if words.iter().any(|word| word == "," || word == "cascade")
+        || !words.iter().take(2).eq(["alter", "table"])
+        || !(drops("constraint") || dialect == Dialect::Mysql && drops("check"))
+    {
+        return false;
+    }
+    let mut dropped = statement
+        .objects()
+        .filter(|object| object.kind == ObjectKind::Constraint && object.verb == Verb::Drop);
+    let (Some(dropped), None) = (dropped.next(), dropped.next()) else {
+        return false;
+    };
+    let Some(table) = dropped.table.as_deref() else {
+        return false;
+    };
+    let Some(known) = later::table(before, dialect, table) else {
+        return false;
+    };
+    known.constraints.iter().any(|one| {
+        let name = one.name.as_deref();
+        one.rule == ConstraintRule::Check
+            && name.is_some_and(|name| dialect.may_be_same_name(name, &dropped.name))
+    })
 }
 
 /// `enum('a', 'b')` with more behind these.

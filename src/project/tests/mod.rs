@@ -1,6 +1,7 @@
 //! Whole projects on disk, and what is reported about them.
 
 mod config;
+mod contracts;
 mod dumped;
 mod everyday;
 mod examples;

@@ -210,6 +210,14 @@ impl Dependents {
     }
 }
 
+impl Dependent {
+    /// Whether its own code ends what fires it with an error, or passes over the row.
+    #[must_use]
+    pub fn ends_writes(&self, dialect: Dialect) -> bool {
+        raises(dialect, &self.body)
+    }
+}
+
 /// Whether the text has a statement in it that ends with an error.
 fn raises(dialect: Dialect, text: &str) -> bool {
     const HARMLESS: &[&str] = &["notice", "warning", "info", "log", "debug"];

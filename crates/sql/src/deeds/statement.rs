@@ -363,11 +363,15 @@ impl Reader<'_> {
     /// The columns of one table that an UPDATE writes, with their values.
     fn columns(&self, sql: &str, facts: &Facts, place: Option<&Place>) -> Option<Vec<Deed>> {
         let place = place?;
-        if facts.hazard.is_some() || facts.only_columns.is_empty() {
-            return None;
-        }
         let tokens = lexeme::tokens(self.dialect.grammar(), sql).ok()?;
-        let assigned = assignments(sql, &tokens)?;
+        let assigned = match on_conflict(sql, &tokens) {
+            Some(from) => assignments(sql, &tokens, from)?,
+            None if facts.hazard.is_some() || facts.only_columns.is_empty() => return None,
+            None => {
+                let set = tokens.iter().position(|token| token.is_word(sql, "set"))?;
+                assignments(sql, &tokens, set + 1)?
+            }
+        };
         let deeds = assigned.into_iter().map(|(column, value)| {
             Some(Deed::Updates {
                 place: place.clone(),
@@ -387,15 +391,33 @@ fn sets() -> Deed {
     }
 }
 
-/// What an UPDATE assigns, column by column, as written.
-fn assignments<'t>(text: &'t str, tokens: &[Token]) -> Option<Vec<(&'t str, &'t str)>> {
+/// Where an INSERT begins to assign to a row that is there; `None` of any other statement.
+fn on_conflict(text: &str, tokens: &[Token]) -> Option<usize> {
+    let is = |at: usize, word: &str| {
+        tokens
+            .get(at)
+            .is_some_and(|token| token.is_word(text, word))
+    };
+    let update = (0..tokens.len()).find(|at| {
+        is(*at, "do") && is(at + 1, "update") && is(at + 2, "set")
+            || is(*at, "duplicate") && is(at + 1, "key") && is(at + 2, "update")
+    });
+    update.filter(|_| is(0, "insert")).map(|update| update + 3)
+}
+
+/// What is assigned from here on, column by column, as written.
+fn assignments<'t>(
+    text: &'t str,
+    tokens: &[Token],
+    from: usize,
+) -> Option<Vec<(&'t str, &'t str)>> {
     const ENDS: &[&str] = &["from", "where", "returning", "order", "limit"];
     let is = |at: usize, words: &[&str]| {
         tokens
             .get(at)
             .is_some_and(|token| words.iter().any(|word| token.is_word(text, word)))
     };
-    let mut at = (0..tokens.len()).find(|at| is(*at, &["set"]))? + 1;
+    let mut at = from;
     let mut found = Vec::new();
     loop {
         let equals = (at..tokens.len())

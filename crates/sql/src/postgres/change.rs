@@ -119,6 +119,9 @@ pub(super) fn other_alter(statement: &SyntaxNode, what: &str) -> Facts {
             statement,
             Facts::destructive(format!("moves the {noun}{name} to another schema")),
         ),
+        None if statement.kind() == K::ALTER_SEQUENCE && only_counts_further(statement) => {
+            altered(statement, Facts::additive())
+        }
         None => {
             let mut facts = altered(
                 statement,
@@ -130,5 +133,32 @@ pub(super) fn other_alter(statement: &SyntaxNode, what: &str) -> Facts {
                 first_name(statement).filter(|_| statement.kind() == K::ALTER_SEQUENCE);
             facts
         }
+    }
+}
+
+/// Whether a sequence may give out more numbers than before, or more at a time: `AS bigint`, `NO MAXVALUE`, `CACHE 20`.
+fn only_counts_further(statement: &SyntaxNode) -> bool {
+    let text = statement.text().to_string().to_ascii_lowercase();
+    let words: Vec<&str> = text
+        .split_whitespace()
+        .map(|word| word.trim_end_matches(';'))
+        .collect();
+    let mut rest = words.get(2..).unwrap_or_default();
+    if let ["if", "exists", behind @ ..] = rest {
+        rest = behind;
+    }
+    let Some((_, mut options)) = rest.split_first() else {
+        return false;
+    };
+    if options.is_empty() {
+        return false;
+    }
+    loop {
+        options = match options {
+            [] => return true,
+            ["as", "bigint" | "int8", behind @ ..] | ["no", "maxvalue", behind @ ..] => behind,
+            ["cache", number, behind @ ..] if number.parse::<u64>().is_ok() => behind,
+            _ => return false,
+        };
     }
 }

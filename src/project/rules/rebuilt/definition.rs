@@ -2,7 +2,7 @@
 //! collation, what keeps rows apart, a condition. Nothing carries it over but the script.
 
 use crate::model::Step;
-use crate::sql::{ConstraintRule, Source, TableColumn, TableConstraint, TableIndex};
+use crate::sql::{ConstraintRule, Dialect, Source, TableColumn, TableConstraint, TableIndex};
 
 use super::super::narrows;
 use super::{Rebuild, Wrong};
@@ -70,6 +70,11 @@ impl Rebuild<'_> {
             if old.is_made && !new.is_made && !is_key {
                 return Some(format!(
                     "has an ordinary column `{name}` in place of one that the database fills: it stays empty"
+                ));
+            }
+            if old.is_made && !new.is_made && self.dialect() == Dialect::Sqlite {
+                return Some(format!(
+                    "has its key `{name}` without AUTOINCREMENT: numbers of rows that were deleted are given out again"
                 ));
             }
             match (&old.default, &new.default) {
