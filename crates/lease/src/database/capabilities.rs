@@ -18,9 +18,8 @@ pub struct Capabilities {
     pub ledger_setup: &'static [&'static str],
     /// A query that returns whether the ledger has `{table}`, as a count.
     pub ledger_exists: Cow<'static, str>,
-    /// A query of the columns that `{tables}` of the ledger have, or one that names `{table}` alone where the catalogue is quicker
-    /// so; as far as this user may see them: table, column, type in small letters, and 1 or 0 for each of: may be NULL, is part of
-    /// the primary key, is generated, has a default.
+    /// A query of the columns that `{tables}` of the ledger have, as far as this user may see them: table, column, type in small
+    /// letters, and 1 or 0 for each of: may be NULL, is part of the primary key, is generated, has a default.
     pub ledger_columns: Cow<'static, str>,
     /// A query of the statements that take from others what they have on `{tables}` of the ledger besides `{may}`, where a
     /// database gives rights to others by itself.

@@ -38,11 +38,13 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
             "SELECT count(*) FROM information_schema.tables \
              WHERE table_schema = {schema} AND table_name = '{LEDGER_PREFIX}{{table}}'"
         )),
-        // By name: whatever else the schema holds need not be opened.
+        // By name: whatever else the schema holds need not be opened. In one query: MariaDB makes a table on disk for each SELECT.
         ledger_columns: Cow::Owned(format!(
-            "SELECT '{{table}}', lower(column_name), lower(data_type), is_nullable = 'YES', column_key = 'PRI', \
+            "SELECT SUBSTRING(table_name, {}), lower(column_name), lower(data_type), is_nullable = 'YES', column_key = 'PRI', \
              coalesce(generation_expression, '') <> '', column_default IS NOT NULL FROM information_schema.columns \
-             WHERE table_schema = {schema} AND table_name = '{LEDGER_PREFIX}{{table}}'"
+             WHERE table_schema = {schema} AND table_name LIKE '{LEDGER_PREFIX}%' AND SUBSTRING(table_name, {}) IN ({{tables}})",
+            LEDGER_PREFIX.len() + 1,
+            LEDGER_PREFIX.len() + 1,
         )),
         // A right is for a name, which is granted before or after the table is there.
         ledger_given: None,
