@@ -42,6 +42,8 @@ struct Text {
     path: PathBuf,
     text: Arc<str>,
     lower: OnceLock<String>,
+    /// As each database reads it that was asked about; none where it cannot. Every migration behind it asks.
+    scripts: Mutex<Vec<(Dialect, Option<Arc<Script>>)>>,
 }
 
 impl Forward {
@@ -109,10 +111,10 @@ impl Forward {
     }
 
     /// Its expand.sql.
-    pub fn expand(&self, dialect: Dialect) -> Option<Script> {
+    pub fn expand(&self, dialect: Dialect) -> Option<Arc<Script>> {
         let mut texts = self.texts(dialect).iter();
         let text = texts.find(|text| text.is_of(Step::Expand))?;
-        Script::parse(dialect, &text.text).ok()
+        text.script(dialect)
     }
 
     fn texts(&self, dialect: Dialect) -> &[Arc<Text>] {
@@ -143,7 +145,20 @@ impl Text {
             path: path.to_owned(),
             text: Arc::clone(text),
             lower: OnceLock::new(),
+            scripts: Mutex::default(),
         })
+    }
+
+    /// None if it cannot be read.
+    fn script(&self, dialect: Dialect) -> Option<Arc<Script>> {
+        // Nothing is left half done by one who panics while he holds it.
+        let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, script)) = scripts.iter().find(|(of, _)| *of == dialect) {
+            return script.clone();
+        }
+        let script = Script::parse(dialect, &self.text).ok().map(Arc::new);
+        scripts.push((dialect, script.clone()));
+        script
     }
 
     fn is_of(&self, step: Step) -> bool {
@@ -231,7 +246,7 @@ pub(super) fn newest<T>(
 ) -> Option<T> {
     with_names(before, dialect, names)
         .rev()
-        .find_map(|text| look(&Script::parse(dialect, &text.text).ok()?))
+        .find_map(|text| look(text.script(dialect)?.as_ref()))
 }
 
 /// A table as these migrations leave it; `None` if they do not speak of it, or one of them is still to be generated.
@@ -277,7 +292,7 @@ pub(super) fn tables_with(before: &[Forward], dialect: Dialect, name: &str) -> O
 fn applied<'t>(dialect: Dialect, texts: impl Iterator<Item = &'t Text>) -> Option<Tables> {
     let mut tables = Tables::default();
     for text in texts {
-        tables.apply(&Script::parse(dialect, &text.text).ok()?);
+        tables.apply(text.script(dialect)?.as_ref());
     }
     Some(tables)
 }
@@ -349,10 +364,11 @@ pub(super) fn made_before(
 pub(super) fn code_about(before: &[Forward], dialect: Dialect, table: &str) -> Dependents {
     let mut known = Dependents::new(dialect);
     let names = [table];
-    let scripts = with_names(before, dialect, &names)
-        .filter_map(|text| Script::parse(dialect, &text.text).ok());
-    for statement in scripts.flat_map(|script| script.statements) {
-        known.apply(&statement);
+    let scripts = with_names(before, dialect, &names).filter_map(|text| text.script(dialect));
+    for script in scripts {
+        for statement in &script.statements {
+            known.apply(statement);
+        }
     }
     known
 }
@@ -375,8 +391,7 @@ pub(super) fn code_with(
 /// The first script of these migrations that uses a table of this name, other than as a temporary one.
 pub(super) fn uses<'a>(all: &'a [Forward], dialect: Dialect, gone: &Gone) -> Option<&'a PathBuf> {
     let is_temporary = |text: &Text| {
-        let script = Script::parse(dialect, &text.text);
-        script.is_ok_and(|script| {
+        text.script(dialect).is_some_and(|script| {
             script.statements.iter().any(|statement| {
                 let made = statement.temporary_table(dialect);
                 made.is_some_and(|made| dialect.same_name(made, &gone.table))

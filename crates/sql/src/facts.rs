@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::token::{self, Token};
-use super::{Ddl, Effect, Losing, Loss, Object, ObjectKind, Place, ScriptError, Verb};
+use super::{Ddl, Dialect, Effect, Losing, Loss, Object, ObjectKind, Place, ScriptError, Verb};
 
 /// How one database's SQL is read. Spans are relative to the text given.
 pub(super) struct Grammar {
+    pub dialect: Dialect,
     pub ddl: Ddl,
     /// The tokens of a file, without space and comments.
     pub lex: fn(&str) -> Result<Vec<Token>, ScriptError>,

@@ -4,10 +4,14 @@ use std::ops::Range;
 
 use super::facts::{Check, Grammar};
 pub(super) use super::token::{Kind, Token, slice};
-use super::{Mode, ScriptError, checked};
+use super::{Mode, ScriptError, checked, remembered};
 
 /// The tokens of a whole file, which may begin with a byte order mark.
 pub(super) fn tokens(grammar: &Grammar, text: &str) -> Result<Vec<Token>, ScriptError> {
+    remembered::tokens(grammar.dialect, text, || looked_for(grammar, text))
+}
+
+fn looked_for(grammar: &Grammar, text: &str) -> Result<Vec<Token>, ScriptError> {
     let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let skipped = text.len() - body.len();
     if u32::try_from(text.len()).is_err() {

@@ -66,6 +66,8 @@ mod recorded;
 #[cfg(feature = "parse")]
 mod references;
 #[cfg(feature = "parse")]
+mod remembered;
+#[cfg(feature = "parse")]
 mod reserved;
 #[cfg(feature = "parse")]
 mod same;

@@ -21,9 +21,10 @@ use write::{IGNORES, REPLACES, ignores};
 
 use super::facts::{Facts, Grammar, Name, Query, Subject};
 use super::lexeme::{self, Kind, Token};
-use super::{Ddl, Effect, Loss, ObjectKind, ScriptError, Verb};
+use super::{Ddl, Dialect, Effect, Loss, ObjectKind, ScriptError, Verb};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
+    dialect: Dialect::Mysql,
     ddl: Ddl::CommitsImplicitly,
     // The names of tables have case where the server's file system has.
     lex: lexer::lex,

@@ -21,11 +21,12 @@ pub(super) use functions::{is_a_function, is_pure};
 pub(super) use lexer::unquoted;
 use squawk_syntax::{SourceFile, SyntaxNode};
 
-use super::Ddl;
 use super::ScriptError;
 use super::facts::{Facts, Grammar};
+use super::{Ddl, Dialect};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
+    dialect: Dialect::Postgres,
     ddl: Ddl::Transactional,
     lex: lexer::lex,
     split: lexer::split,

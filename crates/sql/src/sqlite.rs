@@ -17,11 +17,12 @@ use sqlite3_parser::lexer::sql::Parser;
 
 use super::facts::{Facts, Grammar, Name, Needs, Query};
 use super::lexeme::{self, Kind, Token};
-use super::{Ddl, Effect, Loss, Object, ObjectKind, ScriptError, Verb, nulls};
+use super::{Ddl, Dialect, Effect, Loss, Object, ObjectKind, ScriptError, Verb, nulls};
 
 pub(super) use functions::of_another_database;
 
 pub(super) const GRAMMAR: Grammar = Grammar {
+    dialect: Dialect::Sqlite,
     ddl: Ddl::Transactional,
     lex: lexer::lex,
     split: lexer::split,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::facts::Facts;
 use super::super::lexeme::{self, Kind, Token};
-use super::super::{Dialect, Effect, Loss, ObjectKind, Place};
+use super::super::{Dialect, Effect, Loss, ObjectKind, Place, remembered};
 use super::read::{Reader, unreadable};
 use super::{Deed, Insert, Value};
 
@@ -309,7 +309,7 @@ impl Reader<'_> {
 
     /// Judges a statement as one of a script.
     pub(super) fn judge(&mut self, sql: &str) {
-        let Ok(facts) = self.dialect.grammar().facts(sql) else {
+        let Some(facts) = remembered::facts(self.dialect, sql) else {
             return self.found.push(unreadable(sql));
         };
         let place = facts
@@ -355,7 +355,7 @@ impl Reader<'_> {
                     });
             }
         }
-        if let Some(why) = facts.hazard.filter(|_| facts.loses.is_none()) {
+        if let Some(why) = facts.hazard.clone().filter(|_| facts.loses.is_none()) {
             self.found.push(Deed::Unknown { why });
         }
     }
