@@ -2,10 +2,11 @@
 
 use super::projects::{
     ALEMBIC, DBMATE, DJANGO, SQLX, alembic_revision, bare, by_hand, django_migration, has_column,
-    history, judged, manifest, project,
+    history, judged, manifest, project, try_by_hand,
 };
 use crate::support::backend::Db;
 use crate::support::shop::said;
+use crate::support::wait::{GENEROUS, eventually};
 
 scenario!(
     fn a_revision_that_fails_is_not_recorded(db: Db) {
@@ -386,3 +387,43 @@ fn a_database_by_a_relative_path_is_the_same_one_for_the_tool() {
         assert!(!has_column(&db, "title"), "that is another file");
     }
 }
+
+scenario!(
+    fn two_of_ours_and_one_by_hand_at_the_same_time_apply_it_once(db: Db) {
+        let project = project(&ALEMBIC, &db);
+        // Each of them waits in the middle of the revision.
+        let body = format!(
+            "open('at-work-%d' % os.getpid(), 'w').close()\nwhile not os.path.exists('go'):\n    time.sleep(0.02)\nop.execute(\"{}\")",
+            crate::runners::projects::ADD
+        );
+        alembic_revision(&project, "b2", "'a1'", &body);
+        let at_work = |wanted: usize| {
+            eventually(GENEROUS, || {
+                let files = std::fs::read_dir(project.path()).expect("it is there");
+                let names = files.flatten().map(|file| file.file_name());
+                let begun = names.filter(|name| name.to_string_lossy().starts_with("at-work-"));
+                (begun.count() >= wanted).then_some(())
+            });
+        };
+        let ours = project.spawn(&["expand", "1"]);
+        at_work(1);
+        let second = project.spawn(&["expand", "1", "--wait", "5m"]);
+        std::thread::scope(|scope| {
+            let by_hand = scope.spawn(|| try_by_hand(&project, &["alembic", "upgrade", "b2"]));
+            at_work(2);
+            project.file("go", "");
+            // Which of them comes first is theirs to say; the others fail on the column that is there.
+            for ours in [ours.wait(), second.wait()] {
+                assert!(matches!(ours.code, 0 | 1), "{ours:?}");
+            }
+            by_hand.join().expect("it was started");
+        });
+        project.migrate(&["expand", "1"]).expect_code(0);
+        assert_eq!(history(&ALEMBIC, &db), ["b2"]);
+        assert!(has_column(&db, "title"));
+        project.migrate(&["log", "--verify"]).expect_code(0);
+        let log = project.migrate(&["log", "--output", "json"]);
+        let log = log.expect_code(0).stdout;
+        assert_eq!(log.matches("\"to\":\"expanded\"").count(), 1, "{log}");
+    }
+);
