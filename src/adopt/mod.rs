@@ -90,10 +90,7 @@ pub async fn look(
                 runner.kind(),
                 failed.revision
             ),
-            format!(
-                "{}; then run this again",
-                runner.tool.mend(&failed.revision)
-            ),
+            format!("{}; then run this again", runner.mend(&failed.revision)),
         ));
     }
     pending::find(asked, known, &applied).await

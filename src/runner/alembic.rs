@@ -289,7 +289,7 @@ impl Tool for Alembic {
         }
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, _table: Option<&str>, revision: &str) -> String {
         format!("`alembic stamp {revision}` says that it is done")
     }
 

@@ -121,7 +121,7 @@ impl Tool for Command {
         }
     }
 
-    fn mend(&self, _revision: &str) -> String {
+    fn mend(&self, _table: Option<&str>, _revision: &str) -> String {
         "mark it in its history where it is done".into()
     }
 

@@ -152,7 +152,7 @@ impl Tool for Django {
         !printed.contains("CANNOT BE WRITTEN AS SQL")
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, _table: Option<&str>, revision: &str) -> String {
         let (app, name) = revision.split_once('.').unwrap_or(("APP", revision));
         format!("`manage.py migrate {app} {name} --fake` says that it is done")
     }

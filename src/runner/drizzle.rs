@@ -190,9 +190,10 @@ impl Tool for Drizzle {
         Sql::Written(text.to_owned())
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, table: Option<&str>, revision: &str) -> String {
+        let table = table.unwrap_or("__drizzle_migrations");
         format!(
-            "a row in `__drizzle_migrations` with the `when` of `{revision}` in the journal as its `created_at`, and the SHA-256 of its file \
+            "a row in `{table}` with the `when` of `{revision}` in the journal as its `created_at`, and the SHA-256 of its file \
              as its `hash`, says that it is done"
         )
     }

@@ -133,7 +133,7 @@ impl Tool for Flyway {
         Sql::Written(text.to_owned())
     }
 
-    fn mend(&self, _revision: &str) -> String {
+    fn mend(&self, _table: Option<&str>, _revision: &str) -> String {
         "finish or undo by hand what it has done; `flyway repair` takes the failed row away".into()
     }
 

@@ -58,7 +58,7 @@ impl Tool for GolangMigrate {
         };
         let Some(at) = known.iter().position(|one| one.name == *version) else {
             return Err(format!(
-                "the database is at the version `{version}`, by `schema_migrations`, and no file of this checkout has it: use one that \
+                "the database is at the version `{version}`, by its history table, and no file of this checkout has it: use one that \
                  has it"
             ));
         };
@@ -86,7 +86,7 @@ impl Tool for GolangMigrate {
         Sql::Written(text.to_owned())
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, _table: Option<&str>, revision: &str) -> String {
         format!(
             "finish or undo by hand what it has done, then `force {revision}`, or `force` with the version before it"
         )

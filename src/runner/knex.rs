@@ -62,9 +62,10 @@ impl Tool for Knex {
         Sql::Hidden
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, table: Option<&str>, revision: &str) -> String {
+        let table = table.unwrap_or("knex_migrations");
         format!(
-            "a row in `knex_migrations` with `{revision}` as its `name`, a `batch` above all others and a `migration_time` says that it is done"
+            "a row in `{table}` with `{revision}` as its `name`, a `batch` above all others and a `migration_time` says that it is done"
         )
     }
 

@@ -365,7 +365,7 @@ impl Tool for Liquibase {
         lines().any(is_said) && !lines().any(is_doubted)
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, _table: Option<&str>, revision: &str) -> String {
         format!(
             "`liquibase changelog-sync-sql` prints the rows that say of all pending ones that they are done: insert that of `{revision}` alone"
         )

@@ -172,8 +172,9 @@ pub trait Tool: Debug + Send + Sync {
         true
     }
 
-    /// How its own tool is told that a revision is done, or that a failed one is to be forgotten.
-    fn mend(&self, revision: &str) -> String;
+    /// How its own tool is told that a revision is done, or that a failed one is to be forgotten. `table`: where the project keeps its
+    /// history, if that is not where it usually is.
+    fn mend(&self, table: Option<&str>, revision: &str) -> String;
 
     /// How a lock is taken away that a killed run of it has left, where it keeps one that outlives its session.
     fn unlock(&self) -> Option<&'static str> {

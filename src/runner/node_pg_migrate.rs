@@ -139,9 +139,10 @@ impl Tool for NodePgMigrate {
         ))
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, table: Option<&str>, revision: &str) -> String {
+        let table = table.unwrap_or("pgmigrations");
         format!(
-            "a row in `pgmigrations` with `{revision}` as its `name` and a time as its `run_on` says that it is done"
+            "a row in `{table}` with `{revision}` as its `name` and a time as its `run_on` says that it is done"
         )
     }
 

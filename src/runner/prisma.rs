@@ -96,7 +96,7 @@ impl Tool for Prisma {
         Sql::Written(text.to_owned())
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, _table: Option<&str>, revision: &str) -> String {
         format!(
             "finish by hand what it has done and say `prisma migrate resolve --applied {revision}`, or undo it and say `prisma migrate resolve \
              --rolled-back {revision}`"

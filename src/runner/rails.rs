@@ -61,8 +61,9 @@ impl Tool for Rails {
         Sql::Hidden
     }
 
-    fn mend(&self, revision: &str) -> String {
-        format!("a row `{revision}` in `schema_migrations` says that it is done")
+    fn mend(&self, table: Option<&str>, revision: &str) -> String {
+        let table = table.unwrap_or("schema_migrations");
+        format!("a row `{revision}` in `{table}` says that it is done")
     }
 
     fn is_here(&self, dir: &Path) -> bool {

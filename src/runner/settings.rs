@@ -154,6 +154,12 @@ impl Runner {
         self.tool.revisions(self, root)
     }
 
+    /// How its own tool is told that a revision is done, or that a failed one is to be forgotten.
+    #[must_use]
+    pub fn mend(&self, revision: &str) -> String {
+        self.tool.mend(self.table.as_deref(), revision)
+    }
+
     /// How somebody calls it by hand.
     #[must_use]
     pub fn command(&self) -> String {
@@ -213,5 +219,31 @@ impl Row for NoRow {
     fn refuse(&self, _place: Place, _code: &'static str, _message: String, _help: String) {}
     fn meant(&self, _wanted: &str, _known: &[&'static str]) -> Option<&'static str> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_names_the_table_that_the_project_has() {
+        for (kind, usual) in [
+            ("rails", "schema_migrations"),
+            ("dbmate", "schema_migrations"),
+            ("sqlx", "_sqlx_migrations"),
+            ("knex", "knex_migrations"),
+            ("node-pg-migrate", "pgmigrations"),
+            ("drizzle", "__drizzle_migrations"),
+            ("typeorm", "migrations"),
+        ] {
+            let mut runner = Runner::usual(kind).unwrap();
+            let said = runner.mend("2");
+            assert!(said.contains(&format!("`{usual}`")), "{kind}: {said}");
+            runner.table = Some("app.history".to_owned());
+            let said = runner.mend("2");
+            assert!(said.contains("`app.history`"), "{kind}: {said}");
+            assert!(!said.contains(usual), "{kind}: {said}");
+        }
     }
 }

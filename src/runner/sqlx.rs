@@ -74,9 +74,10 @@ impl Tool for Sqlx {
         Sql::Written(text.to_owned())
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, table: Option<&str>, revision: &str) -> String {
+        let table = table.unwrap_or("_sqlx_migrations");
         format!(
-            "finish or undo by hand what it has done, then set `success` of the row `{revision}` of `_sqlx_migrations`, or remove the row"
+            "finish or undo by hand what it has done, then set `success` of the row `{revision}` of `{table}`, or remove the row"
         )
     }
 

@@ -206,9 +206,10 @@ impl Tool for TypeOrm {
         Sql::Hidden
     }
 
-    fn mend(&self, revision: &str) -> String {
+    fn mend(&self, table: Option<&str>, revision: &str) -> String {
+        let table = table.unwrap_or("migrations");
         format!(
-            "a row in `migrations` with `{revision}` as its `name`, and the {DIGITS} digits at the end of it as its `timestamp`, says that it is \
+            "a row in `{table}` with `{revision}` as its `name`, and the {DIGITS} digits at the end of it as its `timestamp`, says that it is \
              done"
         )
     }

@@ -21,7 +21,7 @@ pub(super) fn not_in_history(run: &Revised<'_>, name: &str) -> CoordinatorError 
         help: format!(
             "somebody has taken it back, or said of it what was not so. Have {kind} apply it, or mark it as applied where it is ({}); then run \
              `migrate {} {}` again",
-            run.runner.tool.mend(name),
+            run.runner.mend(name),
             run.step.name(),
             run.id()
         ),
@@ -61,7 +61,7 @@ pub(super) fn not_foretold(one: &One<'_, '_>, call: &Call, why: &str) -> Coordin
 }
 
 pub(super) fn failed_before(one: &One<'_, '_>) -> CoordinatorError {
-    let (kind, mend) = (one.of.revisions.kind, one.of.runner.tool.mend(one.name));
+    let (kind, mend) = (one.of.revisions.kind, one.of.runner.mend(one.name));
     CoordinatorError::Runner {
         message: format!(
             "by the history of {kind} the revision `{}` was begun and not finished",
@@ -79,7 +79,7 @@ pub(super) fn failed_now(one: &One<'_, '_>, ran: &Result<(), RunnerFailure>) -> 
         Ok(()) => format!("{} ended well", one.of.revisions.kind),
         Err(failure) => failure.to_string(),
     };
-    let mend = one.of.runner.tool.mend(one.name);
+    let mend = one.of.runner.mend(one.name);
     CoordinatorError::Runner {
         message: format!(
             "{why}, and by its history the revision `{}` was begun and not finished",
@@ -153,7 +153,7 @@ pub(super) fn left_a_part(one: &One<'_, '_>, why: Option<RunnerFailure>) -> Coor
         help: format!(
             "look what it did. Finish that by hand ({}), or undo it{}; then run {} again. If it did nothing and something else has changed the \
              schema, say so first: `migrate resolve {} --step {} --not-applied`",
-            one.of.runner.tool.mend(one.name),
+            one.of.runner.mend(one.name),
             of_a_lock(one),
             one.again(),
             one.of.id(),
