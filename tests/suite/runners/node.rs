@@ -33,7 +33,7 @@ pub const LIQUIBASE: Tool = Tool {
         "db/changelog/all.sql::2::dev",
         "db/changelog/all.sql::3::dev",
     ],
-    history: "SELECT id FROM databasechangelog ORDER BY orderexecuted",
+    history: "SELECT id FROM DATABASECHANGELOG ORDER BY orderexecuted",
     write: liquibase,
     first: &["./liquibase", "update-count", "--count=1"],
     all: &["./liquibase", "update"],
