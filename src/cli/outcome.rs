@@ -33,6 +33,10 @@ fn as_text(outcome: &Outcome) -> Vec<Line> {
                 Step::Expand | Step::Contract | Step::Revert => {
                     text::count(done.statements, "statement")
                 }
+                // Batches go over keys, and revisions of another tool do not.
+                Step::Backfill if done.keys == 0 && done.statements > 0 => {
+                    text::count(done.statements, "revision")
+                }
                 Step::Backfill => {
                     let batches = match done.statements {
                         1 => "1 batch".to_owned(),

@@ -3,8 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::by_runner::apply_all;
 use super::change::{Becomes, PhaseTransition, move_to};
 use super::fence::FromInside;
+use super::filling::{Filling, left_by, refuse_applied_before};
 use super::in_ledger::End;
 use super::lock::Retry;
 use super::orders::Orders;
@@ -44,11 +46,11 @@ pub(super) async fn run(
     };
     let migration = session.orders.migration(id)?;
     let dialect = session.connection.capabilities().dialect;
-    let (Some(rules), Some(file)) = (&migration.backfill, &migration.files(dialect).backfill)
-    else {
+    let filling = Filling::of(migration.files(dialect));
+    let (Some(rules), Some(filling)) = (&migration.backfill, filling) else {
         return Err(CoordinatorError::NoFiles(id.clone()));
     };
-    let engine = engine(session, id, rules, file);
+    let engine = engine(session, id, rules, &filling.file);
     // A query that counts missing values does not see the stale ones that the kinds tell of.
     let is_over = state.has_taken(Step::Backfill, &situation.evidence.snapshot.live())
         && (state.phase != Phase::Backfilled
@@ -56,7 +58,10 @@ pub(super) async fn run(
     if is_over {
         return Ok(already(Step::Backfill, id, &decision));
     }
-    look_at_key(session, &engine, &own_triggers(migration, dialect)).await?;
+    match filling.revisions {
+        Some(revisions) => refuse_applied_before(session, revisions, &state, &situation).await?,
+        None => look_at_key(session, &engine, &own_triggers(migration, dialect)).await?,
+    }
     let mut notes = decision.notes;
     let mut recorded = None;
     if state.phase == Phase::Backfilling {
@@ -70,10 +75,17 @@ pub(super) async fn run(
         notes = inside.notes;
     }
     crate::crash::point("backfill.begun");
-    let totals = run_batches(session, filled, &engine, recorded).await?;
+    let totals = match filling.revisions {
+        Some(revisions) => Totals {
+            batches: apply_all(session, Step::Backfill, revisions, &state).await?,
+            ..Totals::default()
+        },
+        None => run_batches(session, filled, &engine, recorded).await?,
+    };
     let remaining = engine.remaining(session.connection.as_mut()).await?;
     if remaining != 0 {
-        let left = Left::Remaining(remaining);
+        let by = filling.revisions.map(left_by);
+        let left = Left::Remaining(remaining, by);
         return give_up_backfill(session, &engine, &state, left).await;
     }
     if let Some(found) = check(session, &engine).await? {
@@ -271,11 +283,11 @@ pub(super) async fn check_of(
     migration: &Migration,
 ) -> Result<Option<CheckFinding>, CoordinatorError> {
     let dialect = session.connection.capabilities().dialect;
-    let (Some(rules), Some(file)) = (&migration.backfill, &migration.files(dialect).backfill)
-    else {
+    let filling = Filling::of(migration.files(dialect));
+    let (Some(rules), Some(filling)) = (&migration.backfill, filling) else {
         return Ok(None);
     };
-    let engine = engine(session, migration.id(), rules, file);
+    let engine = engine(session, migration.id(), rules, &filling.file);
     Ok(check(session, &engine).await?.map(finding))
 }
 
@@ -289,10 +301,13 @@ async fn give_up_backfill(
     let mut situation = session.situation().await?;
     let facts = &mut situation.evidence.facts;
     let detail = match left {
-        Left::Remaining(remaining) => {
+        Left::Remaining(remaining, by) => {
             facts.remaining = Some(remaining);
             facts.remaining_examples = engine.examples(session.connection.as_mut()).await;
-            facts.passed_by = engine.passed_by(session.connection.as_mut()).await;
+            facts.passed_by = match by {
+                Some(by) => vec![by],
+                None => engine.passed_by(session.connection.as_mut()).await,
+            };
             serde_json::json!({ "remaining": remaining })
         }
         Left::Check(found) => {
@@ -368,8 +383,8 @@ fn recheck_of<'s>(
 
 /// What is not as it should be after the last key.
 enum Left {
-    /// So many rows are counted by `remaining`.
-    Remaining(i64),
+    /// So many rows are counted by `remaining`; and what to do, where it is not the statement that is to be looked at.
+    Remaining(i64, Option<String>),
     /// `check` finds rows.
     Check(Finding),
 }

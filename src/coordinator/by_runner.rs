@@ -10,12 +10,13 @@
 mod foretold;
 mod look;
 mod words;
+mod work;
 
-use look::{applied, call, schema_mark, until_nobody_changes_the_schema};
-use sha2::{Digest, Sha256};
+use look::{applied, call, hash, schema_mark, until_nobody_changes_the_schema};
 use words::{failed_before, failed_now, left_a_part, not_in_history, nothing_done, unreadable};
+pub(super) use work::Work;
 
-use super::change::{PhaseTransition, move_to};
+use super::change::{Becomes, PhaseTransition, move_to};
 use super::in_ledger::End;
 use super::recheck::{Ran, Recheck, ask_again};
 use super::run::run_script;
@@ -24,27 +25,10 @@ use super::session::Session;
 use super::{Changed, CoordinatorError, Drift, Progress};
 use crate::gate::Decision;
 use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState, seal_of_steps};
-use crate::model::{MigrationId, Step};
-use crate::project::{Revisions, ScriptFile};
+use crate::model::{MigrationId, MigrationState, Step};
+use crate::project::Revisions;
 use crate::runner::{Applied, Revision, Runner, RunnerFailure, Standing};
 use crate::span;
-
-/// What carries out a step.
-#[derive(Clone, Copy)]
-pub(super) enum Work<'f> {
-    Script(&'f ScriptFile),
-    Revisions(&'f Revisions),
-}
-
-impl<'f> Work<'f> {
-    pub(super) fn of(
-        script: Option<&'f ScriptFile>,
-        revisions: Option<&'f Revisions>,
-    ) -> Option<Self> {
-        let script = script.map(Self::Script);
-        script.or_else(|| revisions.map(Self::Revisions))
-    }
-}
 
 /// A step that is carried out by revisions.
 struct Revised<'r> {
@@ -152,6 +136,64 @@ pub(super) async fn carry_out(
     }
 }
 
+/// Has the tool apply what is not applied yet, and records no phase. How many revisions there are.
+pub(super) async fn apply_all(
+    session: &mut Session<'_>,
+    step: Step,
+    revisions: &Revisions,
+    state: &MigrationState,
+) -> Result<u64, CoordinatorError> {
+    let change = PhaseTransition::new(state, Becomes::After(step));
+    let run = revised(session, step, revisions, change)?;
+    // Nothing is asked again here, so that nothing is in the way.
+    apply_each(session, &run, None).await?;
+    Ok(u64::try_from(revisions.names.len()).unwrap_or(u64::MAX))
+}
+
+/// Whether the tool's history shows each of them.
+pub(super) async fn are_all_applied(
+    session: &mut Session<'_>,
+    revisions: &Revisions,
+    state: &MigrationState,
+) -> Result<bool, CoordinatorError> {
+    let change = PhaseTransition::new(state, Becomes::After(Step::Backfill));
+    let run = revised(session, Step::Backfill, revisions, change)?;
+    let applied = applied(session, &run).await?;
+    let is_done = |name: &String| standing(&applied, name) == Some(Standing::Done);
+    Ok(revisions.names.iter().all(is_done))
+}
+
+fn revised<'r>(
+    session: &Session<'r>,
+    step: Step,
+    revisions: &'r Revisions,
+    change: PhaseTransition<'r>,
+) -> Result<Revised<'r>, CoordinatorError> {
+    let project = session.orders.project;
+    let Some(runner) = &project.config.runner else {
+        return Err(CoordinatorError::NoFiles(change.state.id().clone()));
+    };
+    let known = runner.revisions(&project.root).map_err(unreadable)?;
+    Ok(Revised {
+        step,
+        revisions,
+        runner,
+        known,
+        change,
+    })
+}
+
+/// How the revisions of a step went.
+enum Each<'c> {
+    Blocked(Decision),
+    Applied {
+        /// What has not been asked yet.
+        recheck: Option<&'c (dyn Recheck + Sync)>,
+        /// Those that nobody has begun here.
+        found: Vec<String>,
+    },
+}
+
 /// Revision by revision.
 ///
 /// Invariant: the recheck is asked in the transaction that comes directly before the first revision that this run applies, or
@@ -163,19 +205,19 @@ async fn run_revisions(
     change: PhaseTransition<'_>,
     recheck: Option<&(dyn Recheck + Sync)>,
 ) -> Result<Ran, CoordinatorError> {
-    let id = change.state.id().clone();
-    let project = session.orders.project;
-    let Some(runner) = &project.config.runner else {
-        return Err(CoordinatorError::NoFiles(id));
-    };
-    let known = runner.revisions(&project.root).map_err(unreadable)?;
-    let run = Revised {
-        step,
-        revisions,
-        runner,
-        known,
-        change,
-    };
+    let run = revised(session, step, revisions, change)?;
+    match apply_each(session, &run, recheck).await? {
+        Each::Blocked(decision) => Ok(Ran::Blocked(decision)),
+        Each::Applied { recheck, found } => finish_revisions(session, &run, recheck, &found).await,
+    }
+}
+
+async fn apply_each<'c>(
+    session: &mut Session<'_>,
+    run: &Revised<'_>,
+    recheck: Option<&'c (dyn Recheck + Sync)>,
+) -> Result<Each<'c>, CoordinatorError> {
+    let (id, step, revisions) = (run.id().clone(), run.step, run.revisions);
     let token = session.token;
     let recorded = session
         .in_ledger(async |ledger| {
@@ -184,12 +226,12 @@ async fn run_revisions(
             Ok(End::Commit(recorded))
         })
         .await?;
-    check_unchanged(&run, &recorded)?;
+    check_unchanged(run, &recorded)?;
     let mut recheck = recheck;
     let mut found = Vec::new();
     for (index, name) in revisions.names.iter().enumerate() {
         let one = One {
-            of: &run,
+            of: run,
             index,
             name,
             recorded: recorded.get(index),
@@ -202,7 +244,7 @@ async fn run_revisions(
             continue;
         }
         match one_revision(session, &one).await? {
-            Went::Blocked(decision) => return Ok(Ran::Blocked(decision)),
+            Went::Blocked(decision) => return Ok(Each::Blocked(decision)),
             Went::Ran => recheck = None,
             // What an earlier run has begun is its own doing.
             Went::Found if one.is_started() => {}
@@ -210,12 +252,12 @@ async fn run_revisions(
         }
     }
     // Whatever is recorded of them, and whoever said so.
-    let applied = applied(session, &run).await?;
+    let applied = applied(session, run).await?;
     let is_missing = |name: &&String| standing(&applied, name) != Some(Standing::Done);
     if let Some(missing) = revisions.names.iter().find(is_missing) {
-        return Err(not_in_history(&run, missing));
+        return Err(not_in_history(run, missing));
     }
-    finish_revisions(session, &run, recheck, &found).await
+    Ok(Each::Applied { recheck, found })
 }
 
 async fn finish_revisions(
@@ -429,11 +471,6 @@ async fn write(
 fn standing(applied: &[Applied], name: &str) -> Option<Standing> {
     let found = applied.iter().find(|one| one.revision == name);
     found.map(|one| one.standing)
-}
-
-fn hash(text: &str) -> String {
-    let hash = Sha256::digest(text.as_bytes());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The revisions that were begun must stand where they stood: only then is it known which are done.

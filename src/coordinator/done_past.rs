@@ -56,7 +56,7 @@ impl PastGate {
             .collect();
         let hurts = hurts.join(", ");
         let (format, who) = match self.step {
-            Step::Expand => ("new", "needs what is gone"),
+            Step::Expand | Step::Backfill => ("new", "needs what is gone"),
             _ => ("old", "uses what is gone"),
         };
         let live = match self.hurts.as_slice() {

@@ -26,6 +26,7 @@ mod expand;
 mod facts;
 mod failed;
 mod fence;
+mod filling;
 mod flaws;
 mod foreseen;
 mod forget;

@@ -85,15 +85,16 @@ fn beside(
         let Some(state) = situation.evidence.schema.get(migration.id()) else {
             continue;
         };
+        let mut here = counted.clone();
         for (step, revisions) in &migration.files(dialect).revisions {
             let is_over = match step {
                 Step::Expand => state.phase.expand_is_done(),
+                Step::Backfill => is_filled(state.phase),
                 _ => state.phase == Phase::Contracted,
             };
             if is_over {
                 continue;
             }
-            let mut here = counted.clone();
             for name in &revisions.names {
                 let why = more_than(runner, known, &here, name);
                 found.extend(why.map(|(error, help)| Flaw {
@@ -105,11 +106,18 @@ fn beside(
             }
             // Expands come one after the other; what is contracted by then nobody knows.
             if *step == Step::Expand {
-                counted = here;
+                counted.clone_from(&here);
             }
         }
     }
     found
+}
+
+fn is_filled(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Backfilled | Phase::Contracting | Phase::Contracted
+    )
 }
 
 /// What is not known stands against every yes.
@@ -149,6 +157,10 @@ fn of_step(
         (Step::Expand, phase) if phase.expand_is_done() && !gone.is_empty() => {
             (PastDone::TakenBack, gone)
         }
+        // That it is there before its turn says nothing: it stays in the history where the backfill has to begin again.
+        (Step::Backfill, phase) if is_filled(phase) && !gone.is_empty() => {
+            (PastDone::TakenBack, gone)
+        }
         _ => return None,
     };
     let hurts = match (step, done) {
@@ -173,7 +185,7 @@ fn touching(state: &MigrationState, step: Step, live: &[Live]) -> Vec<Live> {
     let uses = |live: &&Live| {
         let behaviours = state.declaration.behaviours(&live.service, &live.version);
         behaviours.into_iter().any(|behaviour| match step {
-            Step::Expand => behaviour.reads.new || behaviour.writes.new,
+            Step::Expand | Step::Backfill => behaviour.reads.new || behaviour.writes.new,
             _ => behaviour.reads.old || behaviour.writes.old,
         })
     };

@@ -111,7 +111,7 @@ pub(super) fn presence(source: &Source, manifest: &Manifest, directory: &Directo
         missing(
             section.header.clone(),
             "there is a `[backfill]` and no `backfill.sql`",
-            "write `backfill.sql` with one UPDATE over the key range, `WHERE id > :after AND id <= :upto`, or remove the section",
+            "write `backfill.sql` with one UPDATE over the key range, `WHERE id > :after AND id <= :upto`, or name the `revisions` of another migration tool here, or remove the section",
         );
     }
     if manifest.backfill.is_none() {

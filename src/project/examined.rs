@@ -38,7 +38,9 @@ impl Examined {
             let Some(source) = source.and_then(|candidate| candidate.source.as_ref()) else {
                 continue;
             };
-            let found = if step == Step::Backfill {
+            let by_runner = directory.chosen(step, dialect);
+            let by_runner = by_runner.and_then(|one| one.revisions.as_ref());
+            let found = if step == Step::Backfill && by_runner.is_none() {
                 let key = manifest.and_then(backfilled_key);
                 let (statement, found) =
                     scripts::check_backfill(dialect, ledger, source.text(), key);
@@ -48,10 +50,14 @@ impl Examined {
                 examined.backfill = statement;
                 found
             } else {
-                let (script, mut found) = scripts::check(step, dialect, source.text());
-                let revisions = directory.chosen(step, dialect);
-                if let Some(revisions) = revisions.and_then(|one| one.revisions.as_ref()) {
-                    revisions::leave_to_runner(revisions, &mut found);
+                // A revision that fills rows is run while both formats are in use, as one that adds something.
+                let held_to = match step {
+                    Step::Backfill => Step::Expand,
+                    step => step,
+                };
+                let (script, mut found) = scripts::check(held_to, dialect, source.text());
+                if let Some(revisions) = by_runner {
+                    revisions::leave_to_runner(step, revisions, script.as_ref(), &mut found);
                 }
                 // What a type was stands in the files before.
                 let before = around.all.len().saturating_sub(around.later.len() + 1);

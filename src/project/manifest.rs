@@ -133,8 +133,11 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("reads", "under `[services.NAME]`"),
     ("writes", "under `[services.NAME]`"),
     ("nothing_to_do", "under `[expand]`"),
-    ("revisions", "under `[expand]` or `[contract]`"),
-    ("judged", "under `[expand]` or `[contract]`"),
+    (
+        "revisions",
+        "under `[expand]`, `[backfill]` or `[contract]`",
+    ),
+    ("judged", "under `[expand]`, `[backfill]` or `[contract]`"),
     (
         "allow",
         "under `[expand]`, `[backfill]`, `[contract]` or `[revert]`, as `[[expand.allow]]`",
@@ -198,6 +201,7 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
     manifest.change = change.and_then(|table| change::read(source, table));
     manifest.backfill = top.table("backfill").map(|mut table| {
         read_allow(source, &mut table, Step::Backfill, &mut manifest.allow);
+        read_revisions(source, &mut table, Step::Backfill, &mut manifest.revisions);
         backfill::read(source, table, follows)
     });
     manifest.contract = top.table("contract").map(|table| {

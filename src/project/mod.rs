@@ -56,6 +56,7 @@ mod revisions;
 mod rollout;
 mod room;
 mod row;
+mod row_writes;
 mod rules;
 mod runner;
 mod schema;

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use crate::model::Step;
-use crate::sql::{Dialect, Effect, Loss, ObjectKind, Script, Statement, Verb};
+use crate::sql::{Dialect, Effect, ObjectKind, Script, Statement, Verb};
 
+use super::row_writes::changes_rows;
 use super::scripts;
 
 /// What a revision does, as far as its SQL says.
@@ -41,19 +42,14 @@ impl Nature {
     fn count(&mut self, statement: &Statement) {
         match &statement.effect {
             Effect::Additive => self.adds |= is_for_versions(statement),
-            Effect::Data => self.rows = true,
+            _ if changes_rows(statement) => self.rows = true,
             Effect::Destructive { why } => {
-                let writes = statement.loses.as_ref().map(|losing| losing.loss);
-                if writes == Some(Loss::Values) && statement.hazard.is_none() {
-                    self.rows = true;
-                    return;
-                }
                 self.takes.push(why.clone());
                 let brings = |verb: Verb| matches!(verb, Verb::Create | Verb::Rename);
                 self.adds |= statement.objects().any(|object| brings(object.verb));
             }
             Effect::Unknown { why } => self.unclear = Some(why.clone()),
-            Effect::TransactionControl { .. } | Effect::SessionSetting { .. } => {}
+            Effect::Data | Effect::TransactionControl { .. } | Effect::SessionSetting { .. } => {}
         }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn ask_for_word(source: &Source, judged: &Located<String>, step: Step
         judged.span.clone(),
         "nobody has said yet what these revisions do",
         match step {
-            Step::Expand => {
+            Step::Expand | Step::Backfill => {
                 "read them, and say here in a few words what they do and why every version that is live survives it"
             }
             _ => "read them, and say here in a few words what they do and why that is what is to go",

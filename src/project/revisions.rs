@@ -1,4 +1,4 @@
-//! Phases that another migration tool carries out: `revisions` under `[expand]` or `[contract]`.
+//! Phases that another migration tool carries out: `revisions` under `[expand]`, `[backfill]` or `[contract]`.
 //!
 //! What they do is read from their SQL where that is a file, and judged by the rules for our own scripts; where it is none, somebody
 //! has to say what it is. How it is run is the tool's own affair: a `BEGIN` in it, or an index that is built concurrently.
@@ -14,10 +14,12 @@ use super::manifest::{MANIFEST_FILE, Manifest, Named};
 use super::migration::{Loaded, Surroundings};
 use super::problem::{Problem, closest, listed, shown};
 use super::reader::Located;
+use super::row_writes::changes_rows;
 use super::scripts::ScriptFile;
 use super::source::Source;
 use crate::model::Step;
 use crate::runner::{Revision, Runner, Sql};
+use crate::sql::Script;
 
 /// What another migration tool does in the place of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,7 +288,7 @@ fn sql(
                         "{how}; say below `[{}]` in a few words what it does and why {}: `judged = \"…\"`",
                         step.name(),
                         match step {
-                            Step::Expand => "every version that is live survives it",
+                            Step::Expand | Step::Backfill => "every version that is live survives it",
                             _ => "that is what is to go",
                         }
                     ),
@@ -312,19 +314,40 @@ fn sql(
     }
 }
 
-/// Takes out what is the tool's own affair, and what somebody vouches for.
-pub(super) fn leave_to_runner(revisions: &Revisions, findings: &mut Vec<Finding>) {
+/// Takes out what is the tool's own affair, what somebody vouches for, and that a backfill changes rows.
+pub(super) fn leave_to_runner(
+    step: Step,
+    revisions: &Revisions,
+    script: Option<&Script>,
+    findings: &mut Vec<Finding>,
+) {
     const ITS_OWN: [&str; 4] = [
         "needs-no-transaction",
         "transaction-control",
         "session-setting",
         "empty-script",
     ];
-    findings.retain(|finding| !revisions.judged && !ITS_OWN.contains(&finding.code));
+    let is_of_rows = |finding: &Finding| {
+        let statements = script.map(|script| &script.statements);
+        let statement = statements.and_then(|all| all.get(finding.excusable?));
+        statement.is_some_and(changes_rows)
+    };
+    findings.retain(|finding| {
+        let is_its_work = step == Step::Backfill && is_of_rows(finding);
+        !revisions.judged && !is_its_work && !ITS_OWN.contains(&finding.code)
+    });
     for finding in findings {
         // It is in a file of the tool's, and stays there.
         if finding.help == "move it to contract.sql" {
-            "name the revision under [contract] in place of [expand]".clone_into(&mut finding.help);
+            let instead = if is_of_rows(finding) {
+                "[backfill]"
+            } else {
+                "[contract]"
+            };
+            finding.help = format!(
+                "name the revision under {instead} in place of [{}]",
+                step.name()
+            );
         }
     }
 }

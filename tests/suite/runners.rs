@@ -4,6 +4,7 @@ mod adopt;
 mod changed;
 mod elsewhere;
 mod examples;
+mod filled;
 mod half;
 mod liquibase;
 mod matrix;

@@ -79,27 +79,39 @@ async fn of_printed(
     let mut problems = Vec::new();
     for migration in project.migrations.iter().chain(broken) {
         let files = migration.files.values().next();
-        let expand = files.and_then(|files| files.revisions.get(&Step::Expand));
-        // What stands in a file is judged with all other scripts.
-        let Some(expand) = expand.filter(|expand| expand.script.is_none() && is_meant(migration))
-        else {
+        let Some(files) = files.filter(|_| is_meant(migration)) else {
             continue;
         };
-        for revision in known.iter().filter(|one| expand.names.contains(&one.name)) {
-            let judged = judge(asked, revision).await?;
-            problems.extend(otherwise(asked.runner.kind(), migration, &judged));
+        for step in [Step::Expand, Step::Backfill] {
+            // What stands in a file is judged with all other scripts.
+            let revisions = files.revisions.get(&step);
+            let Some(revisions) = revisions.filter(|revisions| revisions.script.is_none()) else {
+                continue;
+            };
+            for revision in known
+                .iter()
+                .filter(|one| revisions.names.contains(&one.name))
+            {
+                let judged = judge(asked, revision).await?;
+                problems.extend(otherwise(asked.runner.kind(), (migration, step), &judged));
+            }
         }
     }
     Ok(problems)
 }
 
 /// Somebody's word is on the record, and it may be right: what is printed beside it is told.
-fn otherwise(tool: &str, migration: &Migration, judged: &Judged) -> Option<Problem> {
+fn otherwise(
+    tool: &str,
+    (migration, step): (&Migration, Step),
+    judged: &Judged,
+) -> Option<Problem> {
     let name = &judged.pending.revision.name;
     let (message, help) = match (judged.pending.kind, &judged.unread) {
         (Kind::Takes | Kind::Both, _) => (
             format!(
-                "the revision `{name}` is named under [expand], and live versions may not survive what {tool} prints of it: it {}",
+                "the revision `{name}` is named under [{}], and live versions may not survive what {tool} prints of it: it {}",
+                step.name(),
                 judged.pending.told.join("; ")
             ),
             "name what takes away under [contract], in a revision of its own; where `judged` says why live versions survive it, leave it",

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
+
 use super::super::session::Session;
 use super::super::{CoordinatorError, Progress};
-use super::{One, Revised, hash};
+use super::{One, Revised};
 use crate::database::{Access, DatabaseError};
 use crate::runner::{
     Applied, Call, Called, History, NAME, Revision, Runner, RunnerFailure, finish_url,
@@ -180,4 +182,9 @@ pub(super) async fn schema_mark(
     let mut mark = hash(&parts.join("\n"));
     mark.truncate(16);
     Ok(mark)
+}
+
+pub(super) fn hash(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

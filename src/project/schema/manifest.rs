@@ -154,6 +154,8 @@ const EXPAND: Section = Section::of(&[
 
 const BACKFILL: Section = Section::of(&[
     ALLOWANCES,
+    REVISIONS,
+    JUDGED,
     Key::new(
         "table",
         Shape::Text,
