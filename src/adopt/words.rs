@@ -85,6 +85,12 @@ fn about(key: &str) -> &'static str {
     }
 }
 
+/// The contract waits for the versions before, and the one after them is live until then.
+const LEFT_OUT: [&str; 2] = [
+    "Until then the first version without the column inserts rows and leaves it out: if it is NOT NULL and has no default in the",
+    "database, that fails. Have a revision before this one give it a default, or let it be NULL where the versions before can read that.",
+];
+
 /// What it is to the versions that are live, and what is to be done about it.
 fn explained(pending: &Pending) -> Vec<String> {
     let why: Vec<String> = pending
@@ -105,7 +111,8 @@ fn explained(pending: &Pending) -> Vec<String> {
         ],
         Kind::Rows => &[
             "It changes rows, once, in one go. What live versions write after it stays as they write it. Where they do not write the new",
-            "format, use a `backfill.sql` in the migration that adds the column: it waits until they are gone, and goes in small batches.",
+            "format, name it under [backfill] in the migration that adds the column, which waits until they are gone; a `backfill.sql` in",
+            "its place goes in small batches.",
         ],
         Kind::Unnoticed => &["No version notices it."],
         Kind::Unclear => &[
@@ -118,6 +125,13 @@ fn explained(pending: &Pending) -> Vec<String> {
         Kind::Takes | Kind::Both => {
             if let Some(last) = lines.last_mut() {
                 let _ = write!(last, " {why}.");
+            }
+            if pending
+                .told
+                .iter()
+                .any(|why| why.starts_with("drops the column"))
+            {
+                lines.extend(LEFT_OUT.map(str::to_owned));
             }
         }
         Kind::Unclear if !why.is_empty() => lines.push(format!("({why})")),
