@@ -151,9 +151,15 @@ pub(super) fn without_calls(
 ) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut last: Option<usize> = None;
+    let mut whole_name = 0;
     for (at, token) in tokens.iter().enumerate() {
         if last.is_some_and(|last| last < token.span.start) {
             plain.push(' ');
+        }
+        let is_point = |token: Option<&Token>| token.is_some_and(|token| token.text(text) == ".");
+        let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+        if !is_point(Some(token)) && !is_point(before) {
+            whole_name = plain.len();
         }
         last = Some(token.span.end);
         let is_name = matches!(token.kind, Kind::Word | Kind::QuotedName);
@@ -165,10 +171,8 @@ pub(super) fn without_calls(
             plain.push('1');
         } else if is_call && is_known(at) {
             // Its schema goes with it.
-            if plain.ends_with('.') {
-                let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '"' | '`');
-                let kept = plain.trim_end_matches('.').rfind(|c: char| !is_part(c));
-                plain.truncate(kept.map_or(0, |kept| kept + 1));
+            if is_point(before) {
+                plain.truncate(whole_name);
             }
             plain.push_str("concat");
         } else {
@@ -260,5 +264,32 @@ impl Statement {
 
     pub(super) fn tokens(&self, dialect: Dialect) -> Vec<Token> {
         lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_function_goes_with_all_of_its_name() {
+        let dialect = Dialect::Postgres;
+        for (text, expected) in [
+            ("a := \"App S\".norm(b)", "a := concat(b)"),
+            ("a := app.norm(b)", "a := concat(b)"),
+            ("a := \"the app\" . norm(b)", "a := concat(b)"),
+            (
+                "a := norm(b) || \"App S\".other(c)",
+                "a := concat(b) || \"App S\".other(c)",
+            ),
+        ] {
+            let tokens = lexeme::tokens(dialect.grammar(), text).unwrap();
+            let is_known = |at: usize| {
+                tokens
+                    .get(at)
+                    .is_some_and(|token| token.is_word(text, "norm"))
+            };
+            assert_eq!(without_calls(text, &tokens, is_known), expected, "{text}");
+        }
     }
 }

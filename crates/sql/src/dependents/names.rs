@@ -388,7 +388,9 @@ impl Scope {
                     .checked_sub(1)
                     .and_then(|before| statement.get(before))
                     .is_some_and(|before| before.is_any(&["key", "do"]));
-                scope.target = if is_upsert {
+                // MERGE has said before which table it is of.
+                let is_merged = statement.get(index + 1).is_some_and(|next| next.is("set"));
+                scope.target = if is_upsert || is_merged {
                     inserted
                 } else {
                     Some(named(wanted, statement, index + 1).1)

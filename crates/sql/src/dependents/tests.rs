@@ -183,6 +183,8 @@ fn a_name_belongs_to_its_table() {
         // The same column of another table.
         (Postgres, function("NEW.full_name := 'x';"), drop, false),
         (Postgres, function("UPDATE users SET full_name = NEW.buyer WHERE id = NEW.user_id;"), drop, true),
+        (Postgres, function("MERGE INTO users u USING staging o ON u.id = o.id WHEN MATCHED THEN UPDATE SET full_name = o.full_name;"), drop, true),
+        (Postgres, function("MERGE INTO staging o USING users u ON u.id = o.id WHEN MATCHED THEN UPDATE SET full_name = u.email;"), drop, false),
         (Postgres, function("UPDATE users AS u SET name = 'x' WHERE u.full_name = 'y';"), drop, true),
         (Postgres, function("UPDATE orders SET full_name = (SELECT name FROM users);"), drop, false),
         (Postgres, function("INSERT INTO audit (full_name) SELECT name FROM users;"), drop, false),
