@@ -20,6 +20,7 @@ mod pending;
 mod retyped;
 mod said;
 
+pub(crate) use casts::{exists_cast, means_nothing};
 pub(crate) use holds::whole_range;
 pub use retyped::doubts;
 

@@ -17,6 +17,7 @@ mod defaults;
 mod partitions;
 mod placeholder;
 mod said;
+mod servers;
 mod split;
 mod typed;
 mod unseen;
@@ -207,6 +208,9 @@ impl Against<'_> {
         let is_there = key
             .iter()
             .all(|name| self.table.column(self.dialect, name).is_some());
+        if self.found.len() == before {
+            self.can_be_gone_along(key);
+        }
         if self.found.len() == before && is_there && !self.table.is_key(self.dialect, key) {
             let help = match self.table.primary_key.as_slice() {
                 [] => "name columns that are unique and never NULL".to_owned(),
@@ -244,6 +248,7 @@ impl Against<'_> {
         }
         self.constraints(change);
         self.clocks(change);
+        self.casts(change);
     }
 
     /// SQLite drops no column of a key.

@@ -170,6 +170,11 @@ fn length(kind: &str) -> Option<Option<u64>> {
     }
 }
 
+/// How many letters a `varchar` has, whatever else is said of the column.
+pub(super) fn length_of(definition: &str) -> Option<u64> {
+    length(apart(definition).0).flatten()
+}
+
 fn longer(change: &Widen, to: &Varied, place: &Place) -> Result<Generated, Wrong> {
     let table = place.table();
     let column = place.column(&change.column);

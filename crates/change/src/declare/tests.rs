@@ -120,7 +120,7 @@ fn every_way_to_ask_leads_to_scripts() {
             "users.logins=big:numeric(10, 2)",
             &[MY],
             plain(),
-            "big = \"CAST(logins AS numeric(10, 2))\"",
+            "big = \"CAST(logins AS DECIMAL(10, 2))\"",
         ),
         (
             Ask::Retype,

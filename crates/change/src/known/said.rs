@@ -32,6 +32,7 @@ impl Against<'_> {
         }
         let declared = change.kind.of(self.dialect).unwrap_or_default();
         let is = defined(column);
+        self.is_made_beside_writers(change, &is);
         if self.dialect == Dialect::Mysql && !is_same_text(declared, &is) {
             self.error(
                 format!(
@@ -44,6 +45,9 @@ impl Against<'_> {
     }
 
     pub(super) fn holds_default(&mut self, add: &AddColumn) {
+        if let Some(default) = &add.default {
+            self.can_be_added(&add.column, default);
+        }
         let of = |value: &Varied| value.of(self.dialect).map(str::to_owned);
         let (Some(kind), Some(value)) = (of(&add.kind), add.default.as_ref().and_then(of)) else {
             return;
@@ -101,6 +105,10 @@ impl Against<'_> {
             return;
         }
         let Wider::Values(values) = &change.wider else {
+            if let Wider::To(to) = &change.wider {
+                let column = column.clone();
+                self.stays_in_place(&column, &column.kind, to.of(self.dialect));
+            }
             return;
         };
         let twice = values
