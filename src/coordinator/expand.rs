@@ -10,6 +10,7 @@ use super::recheck::Ran;
 use super::session::Session;
 use super::situation::seen_elsewhere;
 use super::unreached::refuse_unreached;
+use super::unworkable::refuse_unworkable;
 use super::way_in::{Asked, Ready, asked};
 use super::weighed::weighed;
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
@@ -69,6 +70,7 @@ pub(super) async fn run(
     };
     if state.phase == Phase::Pending {
         refuse_unreached(migration, session.connection.as_mut()).await?;
+        refuse_unworkable(migration, session.connection.as_mut()).await?;
     }
     let mut statements = 0;
     let work = Work::of(script.as_ref(), revisions);

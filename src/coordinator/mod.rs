@@ -76,6 +76,7 @@ mod tally;
 mod together;
 mod traced;
 mod unreached;
+mod unworkable;
 mod used;
 mod uses;
 mod way_in;

@@ -14,5 +14,5 @@ pub(super) use follow::follow;
 pub use ground::Ground;
 pub(super) use read::{Declared, read};
 pub(super) use seal::are_of_one;
-pub(super) use standing::{allowed, check};
+pub(super) use standing::{allowed, check, generated};
 pub use writing::{DeclaredChange, Rewriting};

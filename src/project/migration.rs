@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::change::Change;
+use crate::change::{Change, Holds, Trial};
 use crate::model::{Declaration, Fill, Format, MigrationId, Parts, Step};
-use crate::sql::{Dialect, Key};
+use crate::sql::{Dialect, Key, Object, ObjectKind, Verb};
 
 use super::backfill::BackfillRules;
 use super::change;
@@ -51,6 +51,10 @@ pub struct Files {
     pub backfill: Option<BackfillFile>,
     pub contract: Option<ScriptFile>,
     pub revert: Option<ScriptFile>,
+    /// What the server has to be able to work out before expand, which is as it was generated.
+    pub trials: Vec<Trial>,
+    /// What is undone with expand, which is as it was generated.
+    pub holds: Holds,
     /// The steps that another migration tool carries out.
     pub revisions: BTreeMap<Step, Revisions>,
     /// Every script that is there, whether or not it can be run.
@@ -58,6 +62,20 @@ pub struct Files {
 }
 
 impl Files {
+    /// Whether no row is other than without the expand: it builds indexes alone, or what is declared is such a thing.
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        let is_index =
+            |object: &Object| object.kind == ObjectKind::Index && object.verb == Verb::Create;
+        let builds_indexes = self.expand.as_ref().is_some_and(|file| {
+            let mut statements = file.script.statements.iter();
+            statements.all(|statement| {
+                statement.objects().next().is_some() && statement.objects().all(is_index)
+            })
+        });
+        self.holds == Holds::Nothing || builds_indexes
+    }
+
     /// Whether expand and the way back were generated together, and nobody has changed either since.
     #[must_use]
     pub fn are_generated_together(&self) -> bool {
@@ -89,6 +107,8 @@ static NO_FILES: Files = Files {
     backfill: None,
     contract: None,
     revert: None,
+    trials: Vec::new(),
+    holds: Holds::Values,
     revisions: BTreeMap::new(),
     seen: BTreeMap::new(),
 };
@@ -165,6 +185,7 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
         };
     }
     let mut manifest = directory.manifest.as_ref().and_then(manifest::read);
+    let mut generated = BTreeMap::new();
     if let (Some(source), Some(manifest)) = (&directory.manifest, &mut manifest) {
         let before = around.all.len().saturating_sub(around.later.len() + 1);
         let before = around.all.get(..before).unwrap_or_default();
@@ -176,15 +197,22 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
             let allowed = change::allowed(&directory, &following, header);
             manifest.allow.extend(allowed);
         }
+        generated = change::generated(&directory, following);
     }
     if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {
         let found = revisions::attach(source, manifest, &directory, around);
         directory.candidates.extend(found);
     }
-    let files = match around.depth {
+    let mut files = match around.depth {
         Depth::Whole => examined::read_scripts(&directory, around, manifest.as_ref()),
         Depth::Declared => examined::seen_alone(&directory, dialects),
     };
+    for (dialect, files) in &mut files {
+        if let Some(generated) = generated.remove(dialect) {
+            files.trials = generated.trials;
+            files.holds = generated.holds;
+        }
+    }
     let mut is_declared = false;
     if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {
         checks::services(source, manifest, around.services);

@@ -11,6 +11,7 @@ mod newer;
 mod postgres;
 mod sealed;
 mod split;
+mod workable;
 
 use std::collections::BTreeMap;
 

@@ -16,6 +16,7 @@
 mod mysql;
 mod postgres;
 mod sqlite;
+mod trials;
 
 use std::collections::BTreeMap;
 
@@ -305,6 +306,7 @@ pub(super) fn generate(columns: &Columns, place: &Place) -> Result<Generated, Wr
         filling: Some(filling),
         sync: Sync::Both,
         allow: vouched(&seen),
+        trials: trials::trials(&seen)?,
         ..Generated::of([
             (Step::Expand, pieces.expand),
             (Step::Backfill, backfill),

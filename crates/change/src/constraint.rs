@@ -8,7 +8,8 @@ use phasegate_model::model::{Step, Sync};
 use phasegate_sql::{self as sql, Dialect};
 
 use super::names::Place;
-use super::text::{Script, trigger_function};
+use super::text::{Script, quote_of, trigger_function};
+use super::trial::Trial;
 use super::{Allowed, Filling, Generated, Varied, Wrong, not_for_sqlite};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,21 @@ pub struct ForeignKey {
 pub struct Unique {
     pub name: Option<String>,
     pub columns: Vec<String>,
+}
+
+/// Whether the server can put `fill` into the column, which triggers do that nothing has looked into before they fire.
+fn worked_out(change: &NotNull, place: &Place, fill: &str) -> Trial {
+    let query = match place.dialect {
+        Dialect::Postgres => {
+            let column = format!("{}.{}", place.table(), place.column(&change.column));
+            let body =
+                format!("DECLARE\n    filled {column}%TYPE;\nBEGIN\n    filled := {fill};\nEND\n");
+            let quote = quote_of(&body);
+            format!("DO {quote}\n{body}{quote}")
+        }
+        Dialect::Mysql | Dialect::Sqlite => format!("SELECT {fill}"),
+    };
+    Trial::of(format!("`fill` (`{fill}`)"), query)
 }
 
 /// SQLite has constraints of a table only from its beginning.
@@ -130,6 +146,7 @@ pub(super) fn not_null(change: &NotNull, place: &Place) -> Result<Generated, Wro
         }),
         sync: Sync::Both,
         allow,
+        trials: vec![worked_out(change, place, fill)],
         ..Generated::of([
             (Step::Expand, expand),
             (Step::Backfill, backfill),

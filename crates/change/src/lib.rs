@@ -17,6 +17,7 @@ mod plain;
 mod renamed;
 mod split;
 mod text;
+mod trial;
 mod values;
 mod widen;
 mod wish;
@@ -37,6 +38,7 @@ pub use known::{Objection, Weight, is_literal, objections};
 pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, SetDefault};
 pub use renamed::RenameTable;
 pub use split::SplitTable;
+pub use trial::Trial;
 pub use values::Values;
 pub use widen::{Widen, Wider};
 pub use wish::{Ask, What, Wish};
@@ -187,7 +189,19 @@ pub struct Generated {
     pub require: Vec<String>,
     /// Statements that `check` would doubt, and that the declaration vouches for.
     pub allow: Vec<Allowed>,
+    /// What the server has to be able to work out, before expand makes triggers that do.
+    pub trials: Vec<Trial>,
     pub sync: Sync,
+    pub holds: Holds,
+}
+
+/// What of rows an expand holds, for whoever undoes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Holds {
+    #[default]
+    Values,
+    /// Rows are as they were without it.
+    Nothing,
 }
 
 impl Generated {

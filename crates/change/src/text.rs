@@ -70,13 +70,19 @@ pub(super) fn indented(text: &str, blanks: usize) -> String {
 
 /// A function for triggers on PostgreSQL, whose body holds what somebody else wrote: its quotes are none that stand in it.
 pub(super) fn trigger_function(name: &str, body: &str) -> String {
+    let quote = quote_of(body);
+    format!(
+        "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS {quote}\n{body}{quote}"
+    )
+}
+
+/// What to put around a body, in which it does not stand.
+pub(super) fn quote_of(body: &str) -> String {
     let mut quote = "$$".to_owned();
     let mut more = 0_u32;
     while body.contains(&quote) {
         more += 1;
         quote = format!("$body{more}$");
     }
-    format!(
-        "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS {quote}\n{body}{quote}"
-    )
+    quote
 }

@@ -1,6 +1,6 @@
 //! Whether the scripts that are there still follow from `[change]`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range as Span;
 use std::path::Path;
 
@@ -236,4 +236,18 @@ pub(in crate::project) fn allowed(
         }
     }
     allowances
+}
+
+/// What follows where expand is as it does: a script of somebody's own may do something else, with functions that it makes.
+pub(in crate::project) fn generated(
+    directory: &Directory,
+    following: Following,
+) -> BTreeMap<Dialect, Generated> {
+    let is_generated = |dialect: Dialect, generated: &Generated| {
+        standing(directory, Step::Expand, (dialect, generated)).is_some_and(Standing::holds)
+    };
+    following
+        .into_iter()
+        .filter(|(dialect, generated)| is_generated(*dialect, generated))
+        .collect()
 }
