@@ -1,6 +1,6 @@
 //! Observing: files, ledger and fleet, put together for a decision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::as_applied::judge_reverts;
@@ -289,6 +289,13 @@ fn min_instances(project: &Project) -> Wanted {
         .collect()
 }
 
+/// The numbers of the migrations whose expand holds nothing of rows, by the files.
+fn holding_nothing(project: &Project, dialect: Dialect) -> BTreeSet<u64> {
+    let migrations = project.migrations.iter();
+    let holding = migrations.filter(|migration| migration.files(dialect).holds_nothing());
+    holding.map(|migration| migration.id().number()).collect()
+}
+
 /// Puts together what has been read already.
 #[must_use]
 pub fn observe_with(
@@ -303,6 +310,7 @@ pub fn observe_with(
     let min_instances = min_instances(project);
     let facts = Facts {
         at_work: view.coordinator.at_work(),
+        holding_nothing: holding_nothing(project, dialect),
         ..Facts::default()
     };
     let drift = drift(project, &view, files, dialect);

@@ -5,7 +5,7 @@ use phasegate_sql::Dialect;
 
 use super::names::Place;
 use super::text::Script;
-use super::{Generated, Varied, Wrong, not_for_sqlite};
+use super::{Generated, Holds, Varied, Wrong, not_for_sqlite};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddColumn {
@@ -121,10 +121,13 @@ pub(super) fn set_default(change: &SetDefault, place: &Place) -> Result<Generate
             "there is nothing to do: remove the migration",
         )),
         (Some(_), None) => Ok(Generated::of([(Step::Contract, set(None))])),
-        (from, Some(to)) => Ok(Generated::of([
-            (Step::Expand, set(Some(to))),
-            (Step::Revert, set(from.as_ref())),
-        ])),
+        (from, Some(to)) => Ok(Generated {
+            holds: Holds::Nothing,
+            ..Generated::of([
+                (Step::Expand, set(Some(to))),
+                (Step::Revert, set(from.as_ref())),
+            ])
+        }),
     }
 }
 

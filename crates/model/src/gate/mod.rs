@@ -16,6 +16,7 @@ mod leftover;
 mod measured;
 mod missing;
 mod next;
+mod onward;
 mod phase;
 mod presence;
 mod reason;
@@ -34,6 +35,7 @@ pub use blocker::{Blocker, BlockerKind, Seen, Trace, Verdict};
 pub use evidence::has_too_many_versions;
 pub use flaw::{Flaw, Flawed, unread};
 pub use horizon::{Horizon, Stretch, horizon};
+pub use onward::Onward;
 pub use reason::{
     Conflict, FillNeed, FillWork, FlawEffect, Incompatible, Leaves, Missing, Need, NoSuchPhase,
     Order, Part, Reason, Requirement, Rows, Sessions, Silence, Stay, Subject, Suspicion, Unplaced,
@@ -103,6 +105,8 @@ pub struct Facts {
     pub at_work: Option<AtWork>,
     /// The numbers of the migrations whose backfills somebody has paused, as far as anybody who is at work on one may be.
     pub paused: BTreeSet<u64>,
+    /// The numbers of the migrations whose expand holds nothing of rows, so that undoing it loses none: an index, a default.
+    pub holding_nothing: BTreeSet<u64>,
     /// The newest migration among the files that came with the code of who is to start; `None` where there are none, and where whoever asks
     /// has them from elsewhere.
     pub brought: Option<MigrationId>,

@@ -8,7 +8,7 @@ use super::next::{Guide, Objection};
 use super::reason::{Conflict, NoSuchPhase, Order, Part, Reason, Rows, WrongPhase};
 use super::touch::{Readings, Touch};
 use super::unfilled::backfill_first;
-use super::{Action, Answer, Evidence, flaw, sequence, without_consequences};
+use super::{Action, Answer, Evidence, Onward, flaw, sequence, without_consequences};
 use crate::model::{
     Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Schema, Step,
 };
@@ -357,6 +357,7 @@ fn explain(
                     migration: id.clone(),
                     step,
                     sync,
+                    onward: Onward::of(declaration),
                 };
                 vec![if declaration.parts.backfill {
                     Objection::take(loss, Step::Backfill, id)
@@ -364,11 +365,13 @@ fn explain(
                     loss.into()
                 }]
             }
+            Step::Revert if evidence.facts.holding_nothing.contains(&id.number()) => Vec::new(),
             Step::Expand | Step::Revert => vec![
                 Reason::DataLoss {
                     migration: id.clone(),
                     step,
                     sync,
+                    onward: Onward::of(declaration),
                 }
                 .into(),
             ],

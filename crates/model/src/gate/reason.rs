@@ -3,10 +3,9 @@
 
 use super::blocker::{BlockerKind, Verdict};
 pub use super::doubt::{Missing, Sessions, Silence, Unplaced, Unseen};
-use super::flaw::Flaw;
 pub use super::flaw::FlawEffect;
 use super::touch::{Readings, Touch};
-use super::{CheckFinding, InUse, Soak, Unrehearsed};
+use super::{CheckFinding, Flaw, InUse, Onward, Soak, Unrehearsed};
 use crate::model::{Basis, Format, Keeps, Live, MigrationId, Phase, RowKind, Step, Sync};
 
 /// One thing that stands against an action. `taken_by`: who is at work on what is waited for.
@@ -79,6 +78,7 @@ pub enum Reason {
         migration: MigrationId,
         step: Step,
         sync: Sync,
+        onward: Onward,
     },
     /// No statement could tell which format of a row is right.
     UndecidableRows { migration: MigrationId },

@@ -1,6 +1,7 @@
 //! What the rule of [`crate::model`] says against an action.
 
 use super::{Naming, Words, ambiguity, is_one_thing, of_kind};
+use crate::gate::Onward;
 use crate::gate::reason::{Conflict, FillNeed, Incompatible, Leaves, Reason, Suspicion};
 use crate::model::{Live, MigrationId, Phase, Step, Sync};
 
@@ -80,7 +81,8 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
             migration,
             step,
             sync,
-        } => loss(migration, *step, *sync),
+            onward,
+        } => loss(migration, *step, *sync, *onward),
         Reason::Incompatible(incompatible) => beside_each_other(incompatible, naming),
         Reason::UndecidableRows { migration } => Words::new(
             "some rows may have a stale new format and others a stale or missing old one: \
@@ -198,7 +200,7 @@ fn fill(need: FillNeed) -> Words {
     }
 }
 
-fn loss(migration: &MigrationId, step: Step, sync: Sync) -> Words {
+fn loss(migration: &MigrationId, step: Step, sync: Sync, onward: Onward) -> Words {
     let message = match (step, is_one_thing(sync)) {
         (Step::Contract, true) => {
             "rows may exist that are not in the new format: the contract could not keep them"
@@ -219,7 +221,14 @@ fn loss(migration: &MigrationId, step: Step, sync: Sync) -> Words {
              [contract] count those that do not agree, and record it: {}",
             rows_repaired(migration)
         ),
-        _ => "go on to the contract, or carry the data back in a new migration".to_owned(),
+        _ => match onward {
+            Onward::Contract => {
+                "go on to the contract, or carry the data back in a new migration".to_owned()
+            }
+            Onward::Nothing => {
+                "what it has added can stay; where it should go with what stands in it, a new migration takes it away at its contract".to_owned()
+            }
+        },
     };
     Words::new(message, help)
 }
