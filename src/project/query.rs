@@ -17,6 +17,12 @@ impl Query {
         self.own.get(&dialect).unwrap_or(&self.text)
     }
 
+    /// Whether it follows from a declaration, and is nothing that somebody has written.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        !self.own.is_empty()
+    }
+
     /// What follows for each database.
     pub(super) fn following(own: BTreeMap<Dialect, String>) -> Self {
         Self {

@@ -5,6 +5,7 @@ mod mistakes;
 mod mutants;
 mod releases;
 mod required;
+mod right;
 mod shop;
 
 use crate::support::backend::Db;

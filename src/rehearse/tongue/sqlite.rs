@@ -9,7 +9,8 @@ pub(super) const TONGUE: Tongue = Tongue {
          CASE WHEN c.\"notnull\" OR (c.pk > 0 AND upper(c.type) = 'INTEGER') THEN '0' ELSE '1' END, COALESCE(c.dflt_value, ''), \
          CASE WHEN c.hidden IN (2, 3) THEN 'generated' WHEN c.pk > 0 AND upper(c.type) = 'INTEGER' THEN 'auto' ELSE '' END \
          FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c \
-         WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND c.hidden <> 1 ORDER BY m.name, c.cid",
+         WHERE m.type IN ('table', 'view') AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND c.hidden <> 1 \
+             AND NOT EXISTS (SELECT 1 FROM pragma_table_list l WHERE l.name = m.name AND l.type = 'shadow') ORDER BY m.name, c.cid",
     keys: "SELECT '\"' || replace(name, '\"', '\"\"') || '\"', '1', group_concat(col, char(31)) FROM \
              (SELECT m.name AS name, c.name AS col FROM sqlite_master m JOIN pragma_table_info(m.name) c \
               WHERE m.type = 'table' AND c.pk > 0 ORDER BY m.name, c.pk) GROUP BY name \

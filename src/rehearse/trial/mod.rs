@@ -3,6 +3,7 @@
 mod actors;
 mod after;
 mod beside;
+mod drawn;
 mod fill;
 mod measure;
 mod new;

@@ -125,6 +125,45 @@ pub(super) fn statements(
     found
 }
 
+/// Inserts that say what they have to say and nothing else: the key as well where it is given out, and then with it.
+pub(super) fn shortest(
+    stage: &Stage<'_>,
+    surface: &Surface,
+    row: &Tuple,
+    number: u64,
+) -> Vec<String> {
+    let relation = &surface.relation;
+    let (owner, tuple) = Fresh::new(stage, surface).row(row, number);
+    let writer = stage.writer(surface);
+    let is_key = |name: &String| relation.key.contains(name);
+    let is_needed = |name: &String| {
+        let column = relation.column(name);
+        !column.is_some_and(|column| column.is_nullable || column.has_default || column.is_auto)
+    };
+    // A key that is another one each time would not be found again.
+    let is_given_out = |name: &String| {
+        let column = relation.column(name);
+        column.is_some_and(|column| !column.is_volatile)
+    };
+    let mut bare: Tuple = tuple.clone();
+    bare.retain(|name, _| is_needed(name) || is_key(name) && !is_given_out(name));
+    // A row of which nothing is said has another form on each database.
+    if bare.is_empty() {
+        let said = tuple.iter().find(|(name, _)| {
+            let column = relation.column(name);
+            !is_key(name) && column.is_some_and(|column| !column.has_default && !column.is_unique)
+        });
+        bare.extend(said.map(|(name, value)| (name.clone(), value.clone())));
+    }
+    let mut with_key = bare.clone();
+    with_key.extend(tuple.into_iter().filter(|(name, _)| is_key(name)));
+    let mut tuples = vec![bare, with_key];
+    tuples.retain(|tuple| !tuple.is_empty());
+    tuples.dedup();
+    let inserts = tuples.iter().map(|tuple| writer.insert(tuple));
+    owner.into_iter().chain(inserts).collect()
+}
+
 /// Rows that versions of the old format leave as they are after one more write: of one column alone, to nothing, and from nothing.
 /// What follows would hide that a trigger has missed it. Any mixture of values is a row of the old format; of the new one it is not.
 pub(super) fn left_so(
