@@ -205,7 +205,7 @@ fn shows_something_else(scripts: &Scripts<'_>, step: Step, statement: &Statement
 }
 
 /// Whether it makes a trigger on a table that nothing else in the migration names, whose code names nothing of it either.
-fn is_trigger_of_others(
+pub(super) fn is_trigger_of_others(
     scripts: &Scripts<'_>,
     step: Step,
     index: usize,

@@ -17,6 +17,7 @@ mod left_behind;
 mod listed;
 mod loses;
 mod may_fail;
+mod moments;
 mod named;
 mod narrows;
 mod no_transaction;
@@ -28,6 +29,7 @@ mod rebuilt;
 mod refuses;
 mod retypes;
 mod shadowed;
+mod shipped;
 mod spoken;
 mod sqlite;
 mod swapped;
@@ -142,6 +144,7 @@ const CHECKS: &[Check] = &[
     left_behind::check,
     loses::check,
     may_fail::check,
+    moments::check,
     no_transaction::check,
     nowhere::check,
     numbers::check,

@@ -10,7 +10,7 @@ use super::super::finding::Finding;
 use super::super::later::{self, Forward};
 use super::super::scripts::first_line;
 use super::formats::{self, Formats};
-use super::{Scripts, again, refuses};
+use super::{Scripts, again, refuses, shipped};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let formats = Formats::of(scripts);
@@ -139,15 +139,6 @@ fn is_on_copy(formats: &Formats, script: &Script, code: &Dependent) -> bool {
     let takes_a_place = gone.any(|gone| gone.column.is_none() && same(&gone.table, name));
     takes_a_place && formats::makes(script, table) && !formats.has_table(name)
 }
-
-/// Functions of triggers that come with the database.
-const SHIPPED: &[&str] = &[
-    "lo_manage",
-    "moddatetime",
-    "suppress_redundant_updates_trigger",
-    "tsvector_update_trigger",
-    "tsvector_update_trigger_column",
-];
 
 struct Judged<'s> {
     scripts: &'s Scripts<'s>,
@@ -313,8 +304,8 @@ impl Judged<'_> {
                     .then(|| self.written(Some(&place.table), column, value))
                     .flatten()
             }
-            // What it puts where is looked at by `filled`.
-            Deed::Inserts(_) => None,
+            // What it puts where is looked at by `filled`, and what it sends by `moments`.
+            Deed::Inserts(_) | Deed::Tells { .. } => None,
             Deed::Changes { place } => {
                 let of = self.of(place.as_ref())?;
                 breaks(format!("changes rows{of} that were there before it"))
@@ -323,15 +314,9 @@ impl Judged<'_> {
                 let of = self.of(place.as_ref())?;
                 breaks(format!("deletes rows{of}"))
             }
-            Deed::Replaces { why } => {
-                let header = self.code.header.to_lowercase();
-                let is_right = why.starts_with("returns")
-                    && (header.contains("delete") || header.contains("after"));
-                (!is_right).then(|| breaks(why.clone())).flatten()
-            }
-            Deed::Breaks { why } => breaks(why.clone()),
+            Deed::Replaces { why } | Deed::Breaks { why } => breaks(why.clone()),
             Deed::Calls { function } => {
-                let is_shipped = SHIPPED.contains(&function.as_str());
+                let is_shipped = shipped::is(function);
                 let why = format!(
                     "whether live versions survive this cannot be told: {what} calls `{function}`, which is in no file here"
                 );

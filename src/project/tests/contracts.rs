@@ -22,7 +22,13 @@ fn contract(dialect: &str, base: &str, sql: &str) -> Vec<String> {
 }
 
 /// What is said of a contract that has nothing before it, or of an expand alone.
-fn alone(dialect: &str, base: &str, manifest: &str, file: &str, sql: &str) -> Vec<String> {
+pub(super) fn alone(
+    dialect: &str,
+    base: &str,
+    manifest: &str,
+    file: &str,
+    sql: &str,
+) -> Vec<String> {
     let path = format!("0002_split/{file}");
     let mut files = vec![
         ("0001_base/migration.toml", "description = \"x\"\n"),
@@ -41,7 +47,7 @@ fn alone(dialect: &str, base: &str, manifest: &str, file: &str, sql: &str) -> Ve
     of(dialect, &files)
 }
 
-fn judge(cases: &[(&str, bool)], code: &str, found: impl Fn(&str) -> Vec<String>) {
+pub(super) fn judge(cases: &[(&str, bool)], code: &str, found: impl Fn(&str) -> Vec<String>) {
     let mut wrong = Vec::new();
     for (sql, is_fine) in cases {
         let found = found(sql);

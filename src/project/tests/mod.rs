@@ -12,6 +12,7 @@ mod links;
 mod linters;
 mod losing;
 mod migrations;
+mod moments;
 mod newer;
 mod rebuilt;
 mod reports;

@@ -7,10 +7,12 @@ mod around;
 mod casts;
 mod given;
 mod insert;
+mod paths;
 mod puts;
 mod read;
 mod row;
 mod statement;
+mod told;
 mod value;
 
 pub use around::Named;
@@ -43,6 +45,8 @@ pub enum Deed {
     Changes { place: Option<Place> },
     /// Rows go.
     Deletes { place: Option<Place> },
+    /// It sends a notice: what stands in it, with what its variables are given.
+    Tells { payload: Value },
     /// Writes that fire it fail, or spoil rows; completes "its code …".
     Breaks { why: String },
     /// It calls a function that is none of the database's own, and whose code is not known.
@@ -66,6 +70,7 @@ impl Deed {
             Self::Inserts(insert) => format!("puts rows into `{}`", insert.place.table),
             Self::Changes { place } => format!("changes rows{}", of(place.as_ref())),
             Self::Deletes { place } => format!("deletes rows{}", of(place.as_ref())),
+            Self::Tells { payload } => format!("sends a notice (`{}`)", payload.text),
             Self::Calls { function } => format!("calls `{function}`, which is in no file here"),
             Self::Replaces { why } | Self::Breaks { why } | Self::Unknown { why } => why.clone(),
         }
@@ -105,6 +110,29 @@ struct Fires<'t> {
     table: Option<&'t str>,
     header: &'t str,
 }
+
+/// What fires a trigger for one row.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Write {
+    Insert,
+    Update,
+    Delete,
+}
+
+impl Write {
+    const ALL: [Self; 3] = [Self::Insert, Self::Update, Self::Delete];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// By the place of each RETURN, the writes that come to it; `None` where that cannot be followed.
+type Returns = Option<std::collections::BTreeMap<usize, Vec<Write>>>;
 
 /// One text that runs.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::lexeme::{self, Kind, Token};
 use super::super::{Dialect, words};
-use super::{Body, Deed, Fires, Own};
+use super::{Body, Deed, Fires, Own, Returns};
 
 /// What the statements of a body do. `own` are functions whose code is looked at elsewhere.
 pub(super) fn deeds(dialect: Dialect, body: Body<'_>, own: &[Own]) -> Vec<Deed> {
@@ -21,8 +21,10 @@ pub(super) fn deeds(dialect: Dialect, body: Body<'_>, own: &[Own]) -> Vec<Deed> 
         fires: body.fires,
         found: Vec::new(),
         declares: false,
+        returns: None,
     };
     reader.returned = reader.returned_rows();
+    reader.returns = reader.returns();
     reader.all(reader.begin());
     reader.found
 }
@@ -56,6 +58,8 @@ pub(super) struct Reader<'t> {
     pub(super) found: Vec<Deed>,
     /// Between DECLARE and BEGIN of PL/pgSQL.
     pub(super) declares: bool,
+    /// Which writes come to which RETURN.
+    pub(super) returns: Returns,
 }
 
 impl Reader<'_> {
@@ -215,7 +219,7 @@ impl Reader<'_> {
     }
 
     /// Where one of these words stands that belongs to no CASE or parenthesis in between.
-    fn stop(&self, from: usize, end: usize, words: &[&str]) -> usize {
+    pub(super) fn stop(&self, from: usize, end: usize, words: &[&str]) -> usize {
         let (mut depth, mut cases) = (0_usize, 0_usize);
         for at in from..end {
             match self.kind(at) {

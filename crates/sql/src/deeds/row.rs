@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::lexeme::{self, Kind, Token};
 use super::super::{Dialect, Place};
 use super::read::Reader;
-use super::{Deed, Value};
+use super::{Deed, Returns, Value, Write, paths};
 
 impl Reader<'_> {
     /// Variables that a trigger's function of PL/pgSQL returns: `r := NEW; r.a := 1; RETURN r`.
@@ -66,6 +66,88 @@ impl Reader<'_> {
                 self.between(at..end)
             ),
         });
+    }
+
+    /// The writes that fire it, where that is said.
+    fn fired_by(&self) -> Vec<Write> {
+        let all = Write::ALL.into_iter();
+        all.filter(|write| self.is_fired(write.word())).collect()
+    }
+
+    /// Which writes of a row come to which RETURN, where a trigger is fired by them and looks at what is returned.
+    pub(super) fn returns(&self) -> Returns {
+        let writes = self.fired_by();
+        let is_asked = self.dialect == Dialect::Postgres && self.returns_row && !writes.is_empty();
+        is_asked.then(|| paths::returns(self, &writes)).flatten()
+    }
+
+    /// How this RETURN keeps a write from happening, or makes another one of it.
+    pub(super) fn wrong_row(&self, at: usize, end: usize) -> Option<String> {
+        let writes = self.fired_by();
+        // What is returned to a statement's trigger is looked at by nobody.
+        let is_of_statement = !writes.is_empty() && !self.is_fired("row");
+        if !self.returns_row || self.is_fired("after") || is_of_statement {
+            return None;
+        }
+        let is_old = self.is(at + 1, &["old"]) && at + 2 == end;
+        let stops = || "returns OLD, so that the write does not happen".to_owned();
+        let is_other = || {
+            let written = self.between(at..end);
+            format!("returns another row than the one that is written (`{written}`)")
+        };
+        let Some(returns) = &self.returns else {
+            // Who asks in words that are not read here may know what goes where.
+            let may_be_deleted = writes.contains(&Write::Delete);
+            let is_right = may_be_deleted || self.returns_what_is_written(at + 1, end);
+            return match is_old {
+                true => (!may_be_deleted).then(stops),
+                false => (!is_right).then(is_other),
+            };
+        };
+        let come = returns.get(&at).map_or(&[][..], Vec::as_slice);
+        if come.contains(&Write::Delete) && !self.gives_what_goes(at + 1, end) {
+            return Some(format!(
+                "returns what is NULL where a row is deleted (`{}`): no DELETE happens any longer, without a word, and rows that a \
+                 foreign key takes along stay as well",
+                self.between(at..end)
+            ));
+        }
+        let is_written = || come.iter().any(|write| *write != Write::Delete);
+        match is_old {
+            true => is_written().then(stops),
+            false if self.returns_what_is_written(at + 1, end) => None,
+            false => is_written().then(is_other),
+        }
+    }
+
+    /// Whether it returns the row that goes, or nothing, of which others tell: OLD, `COALESCE(NEW, OLD)`, a variable that becomes OLD.
+    fn gives_what_goes(&self, from: usize, end: usize) -> bool {
+        let names_old = |from: usize, end: usize| (from..end).any(|at| self.is(at, &["old"]));
+        let becomes_old = |at: usize| {
+            let Some(name) = self.name(at) else {
+                return false;
+            };
+            (0..self.tokens.len()).any(|at| {
+                let is_it = || {
+                    let other = self.name(at);
+                    other.is_some_and(|other| self.dialect.may_be_same_name(&other, &name))
+                };
+                let value = match self.sign(at + 1) {
+                    "=" | ":=" => at + 2,
+                    ":" => at + 3,
+                    _ => return false,
+                };
+                let last = (value..self.tokens.len())
+                    .find(|at| self.kind(*at) == Some(Kind::Semicolon))
+                    .unwrap_or(self.tokens.len());
+                is_it() && names_old(value, last)
+            })
+        };
+        let mut first = from;
+        while self.kind(first) == Some(Kind::Open) {
+            first += 1;
+        }
+        names_old(from, end) || self.is(first, &["null"]) || (from..end).any(becomes_old)
     }
 
     /// Whether what is returned is the row that is written, or the one that goes where a row is deleted.

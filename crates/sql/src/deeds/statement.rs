@@ -31,6 +31,7 @@ impl Reader<'_> {
         if self.is(at, &["return"]) {
             return self.returned(at, end);
         }
+        self.told(at, end);
         const STEERS: &[&str] = &[
             "null", "exit", "continue", "leave", "iterate", "open", "close", "move", "raise",
             "signal", "resignal",
@@ -185,18 +186,8 @@ impl Reader<'_> {
     }
 
     fn returned(&mut self, at: usize, end: usize) {
-        if self.is(at + 1, &["old"]) && at + 2 == end {
-            return self.found.push(Deed::Replaces {
-                why: "returns OLD, so that the write does not happen".to_owned(),
-            });
-        }
-        if self.returns_row && !self.returns_what_is_written(at + 1, end) {
-            return self.found.push(Deed::Replaces {
-                why: format!(
-                    "returns another row than the one that is written (`{}`)",
-                    self.between(at..end)
-                ),
-            });
+        if let Some(why) = self.wrong_row(at, end) {
+            return self.found.push(Deed::Replaces { why });
         }
         if self.is(at + 1, &["query"]) {
             return self.statement(at + 2, end);
