@@ -3,7 +3,7 @@
 
 use super::lexeme;
 use super::tables::{Cursor, items};
-use super::{Dialect, Statement};
+use super::{Dialect, Effect, Script, Statement};
 
 /// One action of an `ALTER TABLE`, or a unique index.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +58,46 @@ impl Statement {
             }));
         }
         found
+    }
+}
+
+impl Statement {
+    /// Why rows are refused that leave a column out which it adds; completes the sentence "this statement …".
+    #[must_use]
+    pub fn adds_what_refuses(&self, dialect: Dialect) -> Option<String> {
+        let Effect::Destructive { why } = &self.effect else {
+            return None;
+        };
+        if why.starts_with("adds `") {
+            return Some(why.clone());
+        }
+        // Of several actions the first tells its own.
+        let alone = self.actions(dialect);
+        let mut alone = alone.iter().filter(|_| alone.len() > 1);
+        alone.find_map(|sql| {
+            let script = Script::parse(dialect, sql).ok()?;
+            script.statements.first()?.adds_what_refuses(dialect)
+        })
+    }
+
+    /// Each action of an `ALTER TABLE` as a statement of its own.
+    fn actions(&self, dialect: Dialect) -> Vec<String> {
+        let tokens = lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default();
+        let mut cursor = Cursor::new(dialect, &self.text, &tokens);
+        if !cursor.eats(&["alter", "table"]) {
+            return Vec::new();
+        }
+        cursor.eats(&["if", "exists"]);
+        cursor.eat("only");
+        let Some(table) = cursor.name() else {
+            return Vec::new();
+        };
+        let table = dialect.quoted(&table);
+        let actions = items(cursor.rest()).into_iter().filter_map(|action| {
+            let span = action.first()?.span.start..action.last()?.span.end;
+            Some(format!("ALTER TABLE {table} {}", self.text.get(span)?))
+        });
+        actions.collect()
     }
 }
 

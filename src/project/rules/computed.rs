@@ -1,4 +1,4 @@
-//! A generated column that expand.sql or contract.sql adds to a table of live versions: the database computes it for each row that they
+//! A generated column that a script adds to a table of live versions: the database computes it for each row that they
 //! write, and refuses the row where that fails or does not fit.
 
 use crate::model::Step;
@@ -7,11 +7,18 @@ use crate::sql::{Around, Effect, Tables};
 use super::super::finding::Finding;
 use super::super::later;
 use super::super::scripts::first_line;
-use super::{Scripts, formats};
+use super::{Scripts, formats, narrows};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let mut found = of_step(scripts, Step::Expand);
     found.extend(of_step(scripts, Step::Contract));
+    // What a declared change gives back was computed before.
+    let is_declared = scripts
+        .manifest
+        .is_some_and(|manifest| manifest.is_of_a_change);
+    if !is_declared {
+        found.extend(of_step(scripts, Step::Revert));
+    }
     found
 }
 
@@ -35,14 +42,7 @@ fn of_step(scripts: &Scripts<'_>, step: Step) -> Vec<(Step, Finding)> {
         let known = known.is_certain.then_some(known)?;
         Some(known.column(dialect, column)?.kind.clone())
     };
-    let is_indexed = |table: &str, column: &str| {
-        let known = own.get(dialect, table);
-        known.is_some_and(|known| known.indexes_over(dialect, column).next().is_some())
-    };
-    let around = Around {
-        kind: &kind,
-        is_indexed: &is_indexed,
-    };
+    let around = Around { kind: &kind };
     let mut found = Vec::new();
     for (index, statement) in script.statements.iter().enumerate() {
         // What is told of a column already is one and the same question; a contract is told of nothing that merely breaks.
@@ -50,7 +50,9 @@ fn of_step(scripts: &Scripts<'_>, step: Step) -> Vec<(Step, Finding)> {
             continue;
         }
         for computed in statement.computed(dialect, around) {
-            if formats::makes(script, &computed.table) {
+            let is_back = step == Step::Revert
+                && narrows::restores(scripts, &computed.table, &computed.column);
+            if formats::makes(script, &computed.table) || is_back {
                 continue;
             }
             let code = match step {

@@ -1,9 +1,9 @@
-//! What a contract asks of a column whose default does not satisfy it: the rows that are there do, and the next INSERT of a live version
+//! What a script asks of a column whose default does not satisfy it, or a default that what is asked does not let in: the rows that are there do, and the next INSERT of a live version
 //! that leaves the column out is refused.
 
 use crate::change::Kind;
 use crate::model::Step;
-use crate::sql::{Asks, DefaultMet, Meets, Script, Statement, Tables};
+use crate::sql::{Asks, DefaultMet, Effect, Meets, Script, Statement, Tables};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -17,24 +17,30 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         let is_unique = change.is_some_and(|of| matches!(of.change.kind, Kind::Unique(_)));
         manifest.is_of_a_change && !is_unique
     });
-    let Some(contract) = scripts.contract.filter(|_| !is_said) else {
+    if is_said {
         return Vec::new();
-    };
+    }
+    let each = scripts.whole();
+    each.flat_map(|(step, script)| of_script(scripts, step, script))
+        .collect()
+}
+
+fn of_script(scripts: &Scripts<'_>, step: Step, script: &Script) -> Vec<(Step, Finding)> {
     let dialect = scripts.dialect;
     let mut found = Vec::new();
-    for name in tables(contract) {
+    for name in tables(script) {
         let Some(mut then) = later::tables_with(scripts.before(), dialect, &name) else {
             continue;
         };
-        if let Some(expand) = scripts.expand {
+        if let Some(expand) = scripts.expand.filter(|_| step != Step::Expand) {
             then.apply(expand);
         }
         let mut met = met(&then, scripts, &name);
         let mut at: Vec<(usize, DefaultMet)> = Vec::new();
-        for (index, statement) in contract.statements.iter().enumerate() {
+        for (index, statement) in script.statements.iter().enumerate() {
             then.apply(&Script {
                 dialect,
-                mode: contract.mode,
+                mode: script.mode,
                 statements: vec![statement.clone()],
             });
             let now = self::met(&then, scripts, &name);
@@ -45,16 +51,16 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         // A later statement may have given it another default.
         at.retain(|(_, one)| met.contains(one));
         found.extend(at.into_iter().filter_map(|(index, one)| {
-            let statement = contract.statements.get(index)?;
+            let statement = script.statements.get(index)?;
             // One question is asked once.
-            let is_told = narrows::beyond_formats(scripts, Step::Contract, statement).is_some();
+            let is_told = match step {
+                Step::Expand => matches!(statement.effect, Effect::Destructive { .. }),
+                _ => narrows::beyond_formats(scripts, step, statement).is_some(),
+            };
             if is_told {
                 return None;
             }
-            Some((
-                Step::Contract,
-                finding(&name, statement, &one).excusable(index),
-            ))
+            Some((step, finding(step, &name, statement, &one).excusable(index)))
         }));
     }
     found
@@ -76,7 +82,7 @@ fn met(tables: &Tables, scripts: &Scripts<'_>, name: &str) -> Vec<DefaultMet> {
     met
 }
 
-fn finding(table: &str, statement: &Statement, met: &DefaultMet) -> Finding {
+fn finding(step: Step, table: &str, statement: &Statement, met: &DefaultMet) -> Finding {
     let DefaultMet {
         column, default, ..
     } = met;
@@ -93,17 +99,28 @@ fn finding(table: &str, statement: &Statement, met: &DefaultMet) -> Finding {
             format!("the unique index{} lets it in once", called(name)),
             "the second",
         ),
+        Asks::Length(kind) => (format!("its type `{kind}` does not hold that"), "each"),
         Asks::ForeignKey(name) => (
             format!("the foreign key{} wants a row for it", called(name)),
             "each",
         ),
     };
+    let (code, help) = match step {
+        Step::Expand => (
+            "destructive-expand",
+            "give it a default that is let in, or none: versions that know of the column name it",
+        ),
+        _ => (
+            "takes-too-much",
+            "give the column another default, or none, in a migration whose contract comes before this one",
+        ),
+    };
     Finding::new(
-        "takes-too-much",
+        code,
         first_line(statement),
         format!(
             "`{column}` of `{table}` has the default {default}, and {what}: {which} INSERT of a live version that leaves the column out is refused from then on"
         ),
-        "give the column another default, or none, in a migration whose contract comes before this one",
+        help,
     )
 }

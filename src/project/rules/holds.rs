@@ -1,4 +1,4 @@
-//! Foreign keys of an expand that lead to tables which live versions use, with rows in them that those versions know nothing
+//! Foreign keys of an expand, or of a table that a contract or a revert makes, that lead to tables which live versions use, with rows in them that those versions know nothing
 //! of: what they refer to can no longer be deleted, or get another key, as the live versions do it.
 
 use crate::model::Step;
@@ -13,11 +13,18 @@ use super::super::scripts::first_line;
 use super::Scripts;
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
-    let Some(expand) = scripts.expand else {
-        return Vec::new();
-    };
+    let is_declared = scripts
+        .manifest
+        .is_some_and(|manifest| manifest.is_of_a_change);
+    let each = scripts.whole();
+    each.filter(|(step, _)| *step == Step::Expand || !is_declared)
+        .flat_map(|(step, script)| of_script(scripts, step, script))
+        .collect()
+}
+
+fn of_script(scripts: &Scripts<'_>, step: Step, script: &Script) -> Vec<(Step, Finding)> {
     let dialect = scripts.dialect;
-    let keys = expand.statements.iter().enumerate();
+    let keys = script.statements.iter().enumerate();
     let keys: Vec<(usize, Reference)> = keys
         .flat_map(|(at, statement)| {
             let keys = statement.references(dialect).into_iter();
@@ -28,30 +35,34 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         return Vec::new();
     }
     let mut tables = Tables::default();
-    tables.apply(expand);
-    let written = expand.statements.iter().enumerate();
+    tables.apply(script);
+    let written = script.statements.iter().enumerate();
     let written = written.flat_map(|(at, statement)| {
         let written = statement.written(dialect).into_iter();
         written.map(move |written| (at, written))
     });
     let holding = Holding {
         scripts,
-        expand,
+        step,
+        script,
         tables,
         written: written.collect(),
         keys: &keys,
     };
     let tied = holding.tied();
     keys.iter()
+        // Of a table that was there the versions that live on know, and the key waited for this.
+        .filter(|(_, key)| step == Step::Expand || holding.is_new(&key.table))
         .filter(|(_, key)| holding.leads_to(&tied, &key.parent))
         .filter_map(|(at, key)| holding.finding(*at, key))
-        .map(|finding| (Step::Expand, finding))
+        .map(|finding| (step, finding))
         .collect()
 }
 
 struct Holding<'s> {
     scripts: &'s Scripts<'s>,
-    expand: &'s Script,
+    step: Step,
+    script: &'s Script,
     /// As the script makes them.
     tables: Tables,
     /// What gets rows or values, and by which statement.
@@ -72,7 +83,7 @@ impl Holding<'_> {
     }
 
     fn objects(&self) -> impl Iterator<Item = &Object> {
-        let objects = self.expand.statements.iter().flat_map(Statement::objects);
+        let objects = self.script.statements.iter().flat_map(Statement::objects);
         objects.filter(|object| object.kind == ObjectKind::Table)
     }
 
@@ -109,7 +120,14 @@ impl Holding<'_> {
 
     /// The table as earlier migrations leave it.
     fn before(&self, table: &str) -> Option<Table> {
-        later::table(self.scripts.before(), self.scripts.dialect, table)
+        let dialect = self.scripts.dialect;
+        let expand = self.scripts.expand.filter(|_| self.step != Step::Expand);
+        let own = expand.and_then(|expand| {
+            let mut made = Tables::default();
+            made.apply(expand);
+            made.get(dialect, table).cloned()
+        });
+        own.or_else(|| later::table(self.scripts.before(), dialect, table))
     }
 
     /// New tables whose rows go with those of old ones.
@@ -138,7 +156,7 @@ impl Holding<'_> {
 
     fn finding(&self, at: usize, key: &Reference) -> Option<Finding> {
         // What it asks of rows is told already.
-        let statement = self.expand.statements.get(at)?;
+        let statement = self.script.statements.get(at)?;
         if matches!(statement.effect, Effect::Destructive { .. }) || self.was_there(key) {
             return None;
         }
@@ -148,9 +166,13 @@ impl Holding<'_> {
             Filled::By(by) => (at.max(by), ""),
             Filled::ByBackfill => (at, ", once backfill.sql has run"),
         };
+        let code = match self.step {
+            Step::Expand => "destructive-expand",
+            _ => "takes-too-much",
+        };
         let finding = Finding::new(
-            "destructive-expand",
-            first_line(self.expand.statements.get(at)?),
+            code,
+            first_line(self.script.statements.get(at)?),
             format!("live versions may not survive this{by}: {why}"),
             help,
         );
@@ -205,11 +227,14 @@ impl Holding<'_> {
         };
         let by = self.written.iter().find(|(_, written)| is_filled(written));
         let by = by.map(|(at, _)| *at);
-        let by = by.or_else(|| self.expand.statements.iter().position(is_of_row));
+        let by = by.or_else(|| self.script.statements.iter().position(is_of_row));
         if let Some(by) = by {
             return Some(Filled::By(by));
         }
-        let backfill = self.scripts.backfill?;
+        let backfill = self
+            .scripts
+            .backfill
+            .filter(|_| self.step == Step::Expand)?;
         let mut written = dialect.written(&backfill.text).into_iter();
         written
             .any(|written| is_filled(&written))

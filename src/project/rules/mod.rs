@@ -28,6 +28,7 @@ mod put;
 mod rebuilt;
 mod refuses;
 mod retypes;
+mod seeds;
 mod shadowed;
 mod shipped;
 mod spoken;
@@ -152,6 +153,7 @@ const CHECKS: &[Check] = &[
     postgres::new_values,
     rebuilt::check,
     retypes::check,
+    seeds::check,
     shadowed::check,
     sqlite::check,
     swapped::check,

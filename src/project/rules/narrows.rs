@@ -23,7 +23,18 @@ pub(super) fn beyond_formats(
     let narrowed = statement.narrowed(scripts.dialect).into_iter();
     let mut beyond = narrowed
         .filter(|one| !own.makes(&one.table) && !own.may(one) && !own.leads_back(statement, one));
-    beyond.next().map(|one| one.why)
+    let why = beyond.next().map(|one| one.why);
+    why.or_else(|| own.added(statement))
+}
+
+/// Whether expand.sql has taken the column away, which the script gives back.
+pub(super) fn restores(scripts: &Scripts<'_>, table: &str, column: &str) -> bool {
+    let own = Own {
+        scripts,
+        step: Step::Revert,
+        script: &[],
+    };
+    own.restores(table, column)
 }
 
 /// Whether the migration may ask that this column is filled: one that its files make, fill or ask for.
@@ -135,6 +146,23 @@ impl Own<'_> {
             && words.any(|word| self.makes(&word))
     }
 
+    /// Why rows that leave a new column out are refused for what stands at it: whichever migration it is, nobody fills it.
+    fn added(&self, statement: &Statement) -> Option<String> {
+        let is_declared = self
+            .scripts
+            .manifest
+            .is_some_and(|manifest| manifest.is_of_a_change);
+        let why = statement.adds_what_refuses(self.scripts.dialect)?;
+        let mut objects = statement.objects();
+        let is_back = objects.any(|object| {
+            let of = object.table.as_deref().unwrap_or_default();
+            object.kind == ObjectKind::Column && (self.makes(of) || self.restores(of, &object.name))
+        });
+        // A column that takes no NULL is judged by its words.
+        let is_told = why.contains(" NOT NULL without a default");
+        (!is_declared && !is_back && !is_told).then_some(why)
+    }
+
     fn may(&self, narrowed: &Narrowed) -> bool {
         let table = &narrowed.table;
         match &narrowed.what {
@@ -155,9 +183,9 @@ impl Own<'_> {
         match self.step {
             Step::Revert => {
                 let own = self.script.iter().flat_map(Statement::objects);
-                // The statement itself alters it.
+                // The statement itself alters it, and nobody fills what the script adds.
                 let mut objects = own
-                    .filter(|object| object.verb != Verb::Alter)
+                    .filter(|object| !matches!(object.verb, Verb::Alter | Verb::Create))
                     .chain(self.expand().iter().flat_map(Statement::objects));
                 objects.any(|object| self.is_column(object, table, column))
             }

@@ -209,7 +209,7 @@ fn everyday_migrations_pass() {
         "CREATE TABLE events (id BIGINT, at DATE NOT NULL) PARTITION BY RANGE (YEAR(at)) (PARTITION p0 VALUES LESS THAN (2026), PARTITION pm VALUES LESS THAN MAXVALUE);",
         "ALTER TABLE events ADD PARTITION (PARTITION p2027 VALUES LESS THAN (2028));",
         "CREATE VIEW active_users AS SELECT id, name FROM users WHERE active;",
-        "ALTER TABLE users ADD COLUMN full_name VARCHAR(200) GENERATED ALWAYS AS (CONCAT(first, ' ', last)) VIRTUAL;",
+        "ALTER TABLE users ADD COLUMN full_name TEXT GENERATED ALWAYS AS (CONCAT(first, ' ', last)) VIRTUAL;",
         "ALTER TABLE users COMMENT = 'people';",
         "GRANT SELECT ON users TO 'reporting'@'%';",
         "INSERT INTO roles (name) VALUES ('admin'), ('user');",

@@ -16,6 +16,7 @@ mod moments;
 mod newer;
 mod rebuilt;
 mod reports;
+mod rows;
 mod scripts;
 mod squawk;
 mod there;

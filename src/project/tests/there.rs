@@ -421,7 +421,7 @@ fn constraints_are_put_on_the_formats_alone() {
             POSTGRES,
             "ALTER TABLE users ADD COLUMN g smallint GENERATED ALWAYS AS (n + 1) STORED",
             1,
-            0,
+            1,
         ),
     ] {
         for dialect in dialects {

@@ -87,6 +87,11 @@ const KINDS: &[(&[&str], &str, &str)] = &[
         "ALTER TABLE orders ADD COLUMN z integer NOT NULL",
         "takes-too-much",
     ),
+    (
+        ALL,
+        "ALTER TABLE orders ADD COLUMN z integer CHECK (user_id > 0)",
+        "takes-too-much",
+    ),
     (ALL, "DROP INDEX users_email{on}", "takes-too-much"),
     (
         ALL,
@@ -119,6 +124,21 @@ const EXPANDS: &[(&[&str], &str)] = &[
     (
         SERVERS,
         "ALTER TABLE users ADD COLUMN a smallint GENERATED ALWAYS AS (n) STORED",
+    ),
+    (SERVERS, "ALTER TABLE users ALTER email SET DEFAULT 'x@x'"),
+    (
+        &["postgres"],
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$; \
+         CREATE TRIGGER t BEFORE INSERT OR DELETE ON orders FOR EACH ROW EXECUTE FUNCTION f()",
+    ),
+    (
+        &["mysql"],
+        "CREATE TABLE kid (id integer PRIMARY KEY, FOREIGN KEY (id) REFERENCES users (id) ON DELETE CASCADE); \
+         CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW INSERT INTO kid (id) VALUES (NEW.id)",
+    ),
+    (
+        &["mysql"],
+        "ALTER TABLE users ADD COLUMN a smallint AS (n) VIRTUAL",
     ),
     (
         &["postgres"],

@@ -112,6 +112,8 @@ impl Against<'_> {
                     ),
                     format!("try it with the database's own client; where it does not, {help}"),
                 ),
+                // It is so already, whatever is asked from now on.
+                (Asks::Length(_), _) => {}
                 (Asks::ForeignKey(_), _) => self.may_be_refused(
                     format!(
                         "{after}, and the foreign key wants a row for it: without one, an INSERT of a live version that leaves the column out is refused from the contract on"

@@ -3,7 +3,7 @@
 use super::super::lexeme::{self, Kind, Token};
 use super::super::tables::{Cursor, items};
 use super::super::words::MODIFIERS;
-use super::super::{Dialect, Place};
+use super::super::{Dialect, Place, Statement};
 use super::Value;
 
 /// Rows that code puts into a table.
@@ -32,6 +32,15 @@ pub enum Clash {
     PassesOn(Vec<String>),
     /// Nothing fails where it is the key of this name.
     PassesOnKey(String),
+}
+
+impl Statement {
+    /// The rows that it puts into a table by itself; `None` of any other statement.
+    #[must_use]
+    pub fn inserts(&self, dialect: Dialect) -> Option<Insert> {
+        let begins = ["insert", "with"].iter().any(|word| self.begins_with(word));
+        begins.then(|| Insert::of(dialect, &self.text)).flatten()
+    }
 }
 
 impl Insert {

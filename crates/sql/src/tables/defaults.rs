@@ -22,6 +22,8 @@ pub enum Asks {
     /// Of this column alone.
     Unique(Option<String>),
     ForeignKey(Option<String>),
+    /// The type, which says how long a text may be.
+    Length(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +127,12 @@ impl Table {
                 meets,
             });
         };
+        let known = self.column(dialect, column);
+        if let Some(kind) = known.map(|known| &known.kind)
+            && !fits(dialect, constant, kind)
+        {
+            add(Asks::Length(kind.clone()), Meets::Refused);
+        }
         for one in self.constraints.iter().filter(|one| is_alone(&one.columns)) {
             let name = one.name.clone();
             match (one.rule, &one.condition, &one.lists) {
@@ -158,6 +166,26 @@ impl Table {
     }
 }
 
+/// Whether a text is no longer than the type says, blanks at its end left aside.
+fn fits(dialect: Dialect, constant: &str, kind: &str) -> bool {
+    let lower = kind.trim().to_ascii_lowercase();
+    let is_text = ["varchar", "char"]
+        .iter()
+        .any(|word| lower.starts_with(word));
+    if dialect == Dialect::Sqlite || !is_text || lower.contains('[') {
+        return true;
+    }
+    let length = lower
+        .split_once('(')
+        .and_then(|(_, rest)| rest.split_once(')'));
+    let length = length.and_then(|(length, _)| length.trim().parse::<usize>().ok());
+    let text = plain(dialect, constant);
+    match (length, text) {
+        (Some(length), Some(text)) => text.trim_end().chars().count() <= length,
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +215,8 @@ mod tests {
                 "c varchar(9) DEFAULT 'NEW' CHECK (c IN ('new'))",
                 "maybe",
             ),
+            (Postgres, "c varchar(3) DEFAULT 'too long'", "refused"),
+            (Postgres, "c character varying(3) DEFAULT 'äöü'", ""),
             (Postgres, "c integer DEFAULT 0 CHECK (c > 0)", "refused"),
             (Postgres, "c integer DEFAULT 1 CHECK (c > 0)", ""),
             (
