@@ -60,7 +60,7 @@ pub const RULES: &[Rule] = &[
         ..error("alike-for-all", &[Step::Backfill, Step::Contract])
     },
     Rule {
-        finds: "the statement does not name the table whose keys the batches go along",
+        finds: "a backfill that does not name the table whose keys the batches go along",
         why: "Its rows would be bounded by the keys of another table: some are never filled, and some more than once.",
         instead: "Name the table that is updated as `table` under `[backfill]`.",
         ..error("another-table", &[Step::Backfill])
@@ -157,7 +157,7 @@ pub const RULES: &[Rule] = &[
         ..error("needs-no-transaction", SCRIPTS)
     },
     Rule {
-        finds: "a new value of an enum that the script that adds it uses as well",
+        finds: "a script that uses a value of an enum which it has only just added",
         why: "PostgreSQL refuses that in one transaction.",
         instead: "Use it in a later migration, or in backfill.sql.",
         dialects: POSTGRES,

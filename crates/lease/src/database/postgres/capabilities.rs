@@ -151,7 +151,7 @@ const DEPENDS: &str = "WITH asked AS (SELECT ?::text AS tab, ?::text AS col, str
        JOIN pg_attribute t ON t.attrelid = e.adrelid AND t.attnum = e.adnum \
      UNION SELECT 'the policy `' || p.polname::text || '` of `' || c.relname::text || '`', p.polname::text, 0, '' \
        FROM kept k JOIN pg_policy p ON k.classid = 'pg_policy'::regclass AND p.oid = k.objid JOIN pg_class c ON c.oid = p.polrelid \
-     UNION SELECT 'the list of columns in the publication `' || b.pubname::text || '`', b.pubname::text, 0, '' \
+     UNION SELECT 'the list of columns, or the filter of rows, in the publication `' || b.pubname::text || '`', b.pubname::text, 0, '' \
        FROM kept k JOIN pg_publication_rel l ON k.classid = 'pg_publication_rel'::regclass AND l.oid = k.objid \
        JOIN pg_publication b ON b.oid = l.prpubid \
      UNION SELECT 'the trigger `' || g.tgname::text || '` of `' || c.relname::text || '`', g.tgname::text, 1, '' \
