@@ -426,7 +426,9 @@ fn pragma_facts(pragma: &str, body: Option<&PragmaBody<'_>>) -> Facts {
         // It ends with the transaction, and is the way to rebuild a table with foreign keys.
         "defer_foreign_keys" => Facts::additive(),
         // They live in the file and follow the transaction.
-        "user_version" | "application_id" if sets => Facts::new(Effect::Data),
+        "user_version" | "application_id" if sets => Facts::destructive(format!(
+            "changes `{pragma}`, by which applications tell whether this is a database that they know"
+        )),
         "optimize" => Facts::additive(),
         "wal_checkpoint" | "incremental_vacuum" => Facts::additive().outside_transaction(true),
         "shrink_memory" | "data_version" | "case_sensitive_like" => {

@@ -2,13 +2,16 @@
 //! in no file. What a statement costs is decided in `crates/sql`; here are the names of the rules.
 
 use crate::model::Step;
-use crate::sql::{Cost, Dialect, Known, Script, Weight, Work, checks_of_domain, shows_not_null};
+use crate::sql::{
+    Cost, Dialect, Known, Place, Script, Statement, TableIndex, Weight, Work, checks_of_domain,
+    shows_not_null,
+};
 
 use super::super::finding::Finding;
-use super::super::later;
+use super::super::later::{self, Forward};
 use super::super::scripts::first_line;
-use super::Scripts;
 use super::widened::{Wider, is_widening};
+use super::{Scripts, formats};
 
 /// The rule that finds it.
 #[must_use]
@@ -85,8 +88,166 @@ pub(in super::super) fn of(scripts: &Scripts<'_>, step: Step, script: &Script) -
         {
             costs.retain(|cost| cost.work != Work::Rewrites);
         }
+        if scripts.dialect == Dialect::Postgres {
+            let around = Around {
+                scripts,
+                script,
+                earlier,
+                is_not_null: known.is_not_null,
+            };
+            costs.extend(around.attached(statement));
+            if around.makes_not_null(statement) {
+                for cost in costs.iter_mut().filter(|cost| cost.work == Work::Scans) {
+                    cost.weight = Weight::Avoidable;
+                }
+            }
+        }
     }
     costs
+}
+
+/// What earlier migrations tell of the tables that a statement is about.
+struct Around<'a> {
+    scripts: &'a Scripts<'a>,
+    script: &'a Script,
+    earlier: &'a [Forward],
+    is_not_null: &'a dyn Fn(&Place, &str) -> bool,
+}
+
+impl Around<'_> {
+    /// The default partition of a table to which a new one is attached: the rows of the new one are soon looked at, and those of
+    /// the default one as well.
+    fn attached(&self, statement: &Statement) -> Option<Cost> {
+        let words = statement.words(Dialect::Postgres);
+        let parent = altered(&words)?;
+        let mut pairs = words.windows(2);
+        let at = pairs.position(|pair| pair == ["attach", "partition"])?;
+        let part = name_at(&words, at + 2)?;
+        // Of one that was there the costs are told already.
+        let is_new = formats::makes(self.script, part);
+        let default = later::newest(self.earlier, Dialect::Postgres, &[parent], |script| {
+            default_of(script, parent)
+        });
+        let default = default.filter(|default| is_new && default != part)?;
+        let mut own = self.scripts.expand.into_iter().chain([self.script]);
+        let shows = |script: &Script| {
+            script.statements.iter().any(|one| {
+                let words = one.words(Dialect::Postgres);
+                words.contains(&default) && words.iter().any(|word| word == "check")
+            })
+        };
+        if own.any(shows) {
+            return None;
+        }
+        Some(Cost {
+            work: Work::Scans,
+            place: Some(Place {
+                schema: None,
+                table: default.clone(),
+            }),
+            says: format!(
+                "this reads every row of `{default}`, the default partition of `{parent}`, which nobody reads or writes meanwhile"
+            ),
+            instead: format!(
+                "add a CHECK to `{default}` first by which it has no rows within these bounds, `NOT VALID`, and `VALIDATE` it in another transaction"
+            ),
+            weight: Weight::Avoidable,
+        })
+    }
+
+    /// Whether an index becomes the primary key of a table, and one of its columns may be NULL, as the files tell: every row is read.
+    fn makes_not_null(&self, statement: &Statement) -> bool {
+        let words = statement.words(Dialect::Postgres);
+        let has = |pair: [&str; 2]| words.windows(2).position(|found| found == pair);
+        let index = has(["using", "index"]).filter(|_| has(["primary", "key"]).is_some());
+        let index = index.and_then(|at| name_at(&words, at + 2));
+        let Some((table, index)) = altered(&words).zip(index) else {
+            return false;
+        };
+        let dialect = Dialect::Postgres;
+        let mut tables = later::tables_with(self.earlier, dialect, table).unwrap_or_default();
+        let own = self.script.statements.iter();
+        let before = Script {
+            dialect,
+            mode: self.script.mode,
+            statements: own
+                .take_while(|one| !std::ptr::eq(*one, statement))
+                .cloned()
+                .collect(),
+        };
+        let is_other = |expand: &&Script| !std::ptr::eq(*expand, self.script);
+        for own in self
+            .scripts
+            .expand
+            .filter(is_other)
+            .into_iter()
+            .chain([&before])
+        {
+            tables.apply(own);
+        }
+        let Some(known) = tables.get(dialect, table) else {
+            return false;
+        };
+        let is_it = |one: &&TableIndex| {
+            let name = one.name.as_deref();
+            name.is_some_and(|name| dialect.may_be_same_name(name, index))
+        };
+        let place = Place {
+            schema: None,
+            table: table.to_owned(),
+        };
+        known.indexes.iter().find(is_it).is_some_and(|index| {
+            index.columns.iter().any(|name| {
+                let column = known.column(dialect, name);
+                let is_nullable = column.is_some_and(|column| column.is_nullable);
+                let is_shown = || {
+                    let mut own = self.scripts.expand.into_iter().chain([self.script]);
+                    own.any(|script| shows_not_null(script, &place, name))
+                };
+                is_nullable && !(self.is_not_null)(&place, name) && !is_shown()
+            })
+        })
+    }
+}
+
+/// The table of an `ALTER TABLE`.
+fn altered(words: &[String]) -> Option<&str> {
+    let rest = words.strip_prefix(&["alter".to_owned(), "table".to_owned()])?;
+    let skipped = rest
+        .iter()
+        .take_while(|word| matches!(word.as_str(), "if" | "exists" | "only"));
+    name_at(words, 2 + skipped.count())
+}
+
+/// The name that stands here, behind its schema.
+fn name_at(words: &[String], mut at: usize) -> Option<&str> {
+    while words.get(at + 1).is_some_and(|dot| dot == ".") {
+        at += 2;
+    }
+    words.get(at).map(String::as_str)
+}
+
+/// The default partition of this table, where the script makes one.
+fn default_of(script: &Script, parent: &str) -> Option<String> {
+    script.statements.iter().rev().find_map(|statement| {
+        let words = statement.words(Dialect::Postgres);
+        let is_default = words.iter().rev().find(|word| *word != ";")? == "default";
+        let pair = |pair: [&str; 2]| words.windows(2).position(|found| found == pair);
+        if !is_default {
+            return None;
+        }
+        if let Some(of) = pair(["partition", "of"]) {
+            let is_it = name_at(&words, of + 2) == Some(parent);
+            return is_it
+                .then(|| words.get(of.checked_sub(1)?).cloned())
+                .flatten();
+        }
+        let at = pair(["attach", "partition"])?;
+        let is_it = altered(&words) == Some(parent);
+        is_it
+            .then(|| name_at(&words, at + 2).map(str::to_owned))
+            .flatten()
+    })
 }
 
 #[cfg(test)]

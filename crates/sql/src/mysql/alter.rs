@@ -391,14 +391,15 @@ fn renamed(table: &Name, mut cursor: Cursor<'_>) -> Facts {
 /// `ALTER [COLUMN] a SET DEFAULT …`, `ALTER INDEX i INVISIBLE`
 fn altered_member(table: &Name, mut cursor: Cursor<'_>) -> Facts {
     if cursor.eat_any(&["index", "key"]).is_some() {
-        let _ = cursor.part();
-        let harmless = cursor.eat_any(&["visible", "invisible"]).is_some()
-            || cursor.eat(&["ignored"])
-            || cursor.eat(&["not", "ignored"]);
-        return if harmless && cursor.is_at_end() {
-            Facts::additive()
-        } else {
-            unknown()
+        let name = cursor.part().unwrap_or_default();
+        let hides = cursor.eat(&["invisible"]) || cursor.eat(&["ignored"]);
+        let shows = cursor.eat(&["visible"]) || cursor.eat(&["not", "ignored"]);
+        return match cursor.is_at_end() {
+            true if hides => Facts::destructive(format!(
+                "hides the index `{name}`: queries that name it fail (FORCE INDEX), and others read the whole table"
+            )),
+            true if shows => Facts::additive(),
+            _ => unknown(),
         };
     }
     cursor.eat(&["column"]);

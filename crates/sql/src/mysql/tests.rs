@@ -128,7 +128,15 @@ fn one_statement() {
                 "ALTER TABLE t ALTER a DROP DEFAULT",
                 "destructive default outside",
             ),
-            ("ALTER TABLE t ALTER INDEX i INVISIBLE", "additive outside"),
+            (
+                "ALTER TABLE t ALTER INDEX i INVISIBLE",
+                "destructive hides the index `i` outside",
+            ),
+            (
+                "ALTER TABLE t ALTER INDEX i IGNORED",
+                "destructive hides the index `i` outside",
+            ),
+            ("ALTER TABLE t ALTER INDEX i VISIBLE", "additive outside"),
             ("ALTER TABLE t COMMENT = 'x'", "additive outside"),
             ("ALTER TABLE t COMMENT 'x'", "additive outside"),
             (

@@ -322,6 +322,15 @@ fn alter_column(action: &SyntaxNode, column: &str) -> Effect {
         {
             format!("gives `{column}` a default that fails: INSERTs of old versions may rely on it")
         }
+        Some(K::SET_STORAGE)
+            if option.as_ref().is_some_and(|option| {
+                option.text().to_string().to_lowercase().contains("plain")
+            }) =>
+        {
+            format!(
+                "keeps `{column}` in its row, uncompressed: a value that does not fit into a page is refused"
+            )
+        }
         // A default makes no statement fail, and a value of the column's own type is one that could be there
         // anyway. Lifting NOT NULL changes nothing until a version that knows of it writes NULL.
         Some(

@@ -87,7 +87,11 @@ fn one_statement() {
             ("PRAGMA foreign_keys", "additive"),
             ("PRAGMA foreign_key_check(t)", "additive"),
             ("PRAGMA defer_foreign_keys = ON", "additive"),
-            ("PRAGMA user_version = 3", "data"),
+            (
+                "PRAGMA user_version = 3",
+                "destructive changes `user_version`",
+            ),
+            ("PRAGMA user_version", "additive"),
             ("PRAGMA writable_schema = 1", "session"),
         ],
     );
