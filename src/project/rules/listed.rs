@@ -54,9 +54,9 @@ const fn warning(code: &'static str, steps: &'static [Step]) -> Rule {
 /// All of them, by their codes.
 pub const RULES: &[Rule] = &[
     Rule {
-        finds: "a condition of a query that is the same for every row: a column in quotes that make it a text, or a comparison with NULL",
-        why: "It counts nothing, whatever is in the rows, and a query that is always 0 lets the contract take what was never carried over. MySQL takes double quotes for a text, and SQLite where no column is called so.",
-        instead: "Write the column without quotes, or with its table before it; and IS NULL in place of = NULL.",
+        finds: "a condition of a query that is the same for every row: a column in quotes that make it a text, a comparison with NULL, count(c) of rows where c is NULL, or no table at all",
+        why: "It counts nothing, whatever is in the rows, and a query that is always 0 lets the contract take what was never carried over. MySQL takes double quotes for a text.",
+        instead: "Write the column without quotes, IS NULL in place of = NULL, and count(*).",
         ..error("alike-for-all", &[Step::Backfill, Step::Contract])
     },
     Rule {

@@ -35,6 +35,7 @@ mod ledger;
 mod looking_up;
 mod made;
 mod marks;
+mod names;
 mod rebuild;
 mod size;
 #[cfg(test)]
@@ -95,6 +96,7 @@ impl Sqlite {
         let mut inner = SqliteConnection::connect_with(&connect)
             .await
             .map_err(|error| from_sqlx(&error))?;
+        names::in_double_quotes(&mut inner).await?;
         // The file is only looked at when something is read from it.
         inner
             .execute("SELECT count(*) FROM sqlite_master")

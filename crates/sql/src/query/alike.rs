@@ -9,18 +9,43 @@ use crate::{Dialect, ScriptError};
 #[must_use]
 pub fn alike_for_all(dialect: Dialect, sql: &str) -> Option<ScriptError> {
     let tokens = lexeme::tokens(dialect.grammar(), sql).ok()?;
-    (0..tokens.len()).find_map(|at| {
-        let here = Here {
-            dialect,
-            sql,
-            tokens: &tokens,
-            at,
-        };
-        here.quoted().or_else(|| here.null())
+    (0..tokens.len())
+        .find_map(|at| {
+            let here = Here {
+                dialect,
+                sql,
+                tokens: &tokens,
+                at,
+            };
+            here.quoted()
+                .or_else(|| here.null())
+                .or_else(|| here.constants())
+                .or_else(|| here.counts_what_is_null())
+        })
+        .or_else(|| looks_at_nothing(sql, &tokens))
+}
+
+/// A query of constants alone: it has neither a table nor a function to look at.
+fn looks_at_nothing(sql: &str, tokens: &[Token]) -> Option<ScriptError> {
+    const ITS_OWN: [&str; 4] = ["SELECT", "VALUES", "AS", "WHERE"];
+    let first = tokens.first()?;
+    let names = tokens.iter().filter(|token| token.kind == Kind::Word);
+    let mut others = names.filter(|token| !ITS_OWN.iter().any(|word| token.is_word(sql, word)));
+    let behind_as = others.next().is_none_or(|_| {
+        tokens.iter().any(|token| token.is_word(sql, "AS")) && others.next().is_none()
+    });
+    let is_constant = behind_as && !tokens.iter().any(|token| token.kind == Kind::QuotedName);
+    is_constant.then(|| {
+        ScriptError::new(
+            first.span.clone(),
+            "this looks at no table: its answer is always the same",
+            "count the rows that are not as they should be, such as `SELECT count(*) FROM users WHERE first_name IS NULL`",
+        )
     })
 }
 
 /// A token among the others.
+#[derive(Clone, Copy)]
 struct Here<'q> {
     dialect: Dialect,
     sql: &'q str,
@@ -42,7 +67,7 @@ impl Here<'_> {
             .is_some_and(|token| token.is_word(self.sql, word))
     }
 
-    /// Double quotes, which are a text to MySQL, and to SQLite where no column is called so.
+    /// Double quotes, which are a text to MySQL.
     fn quoted(&self) -> Option<ScriptError> {
         let token = self.token(0)?;
         let written = token.text(self.sql);
@@ -50,8 +75,9 @@ impl Here<'_> {
             return None;
         }
         let name = written.trim_matches('"');
-        match self.dialect {
-            Dialect::Mysql if token.kind == Kind::Literal => Some(ScriptError::new(
+        // To SQLite as `migrate` asks it, it is a name, and one that is not there an error.
+        (self.dialect == Dialect::Mysql && token.kind == Kind::Literal).then(|| {
+            ScriptError::new(
                 token.span.clone(),
                 format!(
                     "{written} is a text to this database, the same for every row, and no column"
@@ -59,36 +85,78 @@ impl Here<'_> {
                 format!(
                     "write '{name}' if a text is meant, and {name} or `{name}` if it is a column"
                 ),
-            )),
-            // What has to stand in quotes cannot be asked to do without them.
-            Dialect::Sqlite
-                if self.dialect.quoted(name) == name
-                    && !self.names_a_table()
-                    && !self.is_qualified() =>
-            {
-                Some(ScriptError::new(
-                    token.span.clone(),
-                    format!(
-                        "SQLite takes {written} for a text, the same for every row, where no column is called so: a slip in it would never be told"
-                    ),
-                    format!(
-                        "write it with its table (TABLE.{written}), or without the quotes; and '{name}' if a text is meant"
-                    ),
-                ))
-            }
-            _ => None,
+            )
+        })
+    }
+
+    /// A text compared with a constant: the text stands where a column is meant.
+    fn constants(&self) -> Option<ScriptError> {
+        let token = self.token(0)?;
+        let is_constant = |by: isize| self.token(by).is_some_and(|one| one.kind == Kind::Literal);
+        let is_text = |by: isize| self.text(by).starts_with('\'');
+        let begins = |by: isize| {
+            matches!(
+                self.text(by).to_ascii_uppercase().as_str(),
+                "(" | "WHERE" | "AND" | "OR" | "NOT" | "WHEN" | "ON"
+            )
+        };
+        let ends = |by: isize| {
+            matches!(
+                self.text(by).to_ascii_uppercase().as_str(),
+                "" | ")" | "AND" | "OR" | "THEN" | "GROUP" | "ORDER" | "LIMIT" | ";"
+            )
+        };
+        let compares = |by: isize| {
+            !self.text(by).is_empty() && self.text(by).chars().all(|c| "=<>!".contains(c))
+        };
+        // `!=` may be two tokens.
+        let width = [1, 2]
+            .into_iter()
+            .find(|width| (1..=*width).all(compares) && is_constant(width + 1))?;
+        let is_whole = begins(-1) && is_constant(0) && ends(width + 2);
+        (is_whole && (is_text(0) || is_text(width + 1))).then(|| {
+            ScriptError::new(
+                token.span.clone(),
+                format!(
+                    "{} is a text, and the same for every row",
+                    token.text(self.sql)
+                ),
+                "write the column without quotes",
+            )
+        })
+    }
+
+    /// `count(c)` of rows where c is NULL: it leaves them all out.
+    fn counts_what_is_null(&self) -> Option<ScriptError> {
+        if !self.is_word(0, "count") || self.text(1) != "(" {
+            return None;
         }
-    }
-
-    /// With its table before it, behind it a part of it: then it is a name, and one that is not there is an error.
-    fn is_qualified(&self) -> bool {
-        self.text(-1) == "." || matches!(self.text(1), "." | "(")
-    }
-
-    fn names_a_table(&self) -> bool {
-        ["FROM", "JOIN", "AS"]
+        let name = self.text(2);
+        let is_column = self.token(2).is_some_and(|token| token.kind == Kind::Word);
+        if !is_column || self.text(3) != ")" {
+            return None;
+        }
+        let rest = (self.at..self.tokens.len()).map(|at| Here { at, ..*self });
+        let words: Vec<Here<'_>> = rest.collect();
+        // Where one of several conditions holds, others may count.
+        let is_one_of_several = words.iter().any(|at| at.is_word(0, "OR"));
+        let is_null = words.iter().any(|at| {
+            at.text(0).eq_ignore_ascii_case(name)
+                && matches!(at.text(-1).to_ascii_uppercase().as_str(), "WHERE" | "AND")
+                && at.is_word(1, "IS")
+                && at.is_word(2, "NULL")
+        });
+        let selects = self
+            .tokens
             .iter()
-            .any(|word| self.is_word(-1, word))
+            .filter(|token| token.is_word(self.sql, "SELECT"));
+        (is_null && !is_one_of_several && selects.count() == 1).then(|| {
+            ScriptError::new(
+                self.token(2).map_or(0..0, |token| token.span.clone()),
+                format!("count({name}) leaves out the rows where {name} is NULL, and there are no others here: it is always 0"),
+                "write `count(*)`",
+            )
+        })
     }
 
     /// `= NULL`, which is never true, and a text that IS NULL, which it never is.
@@ -160,8 +228,8 @@ mod tests {
             ("NULL != name", &every),
             ("'name' IS NULL", &every),
             ("id > 3 AND 'name' IS NOT NULL", &every),
-            ("\"name\" IS NULL", &[Sqlite, Mysql]),
-            ("id > 3 AND lower(\"name\") = 'x'", &[Sqlite, Mysql]),
+            ("\"name\" IS NULL", &[Mysql]),
+            ("id > 3 AND lower(\"name\") = 'x'", &[Mysql]),
             ("users.\"name\" IS NULL", &[Mysql]),
             ("\"naïve Ω\" IS NULL", &[Mysql]),
         ] {
@@ -170,6 +238,54 @@ mod tests {
                 let found = alike_for_all(dialect, &sql);
                 let is_wanted = wanted.contains(&dialect);
                 assert_eq!(found.is_some(), is_wanted, "{dialect:?} {sql}: {found:?}");
+            }
+        }
+        for (sql, is_found) in [
+            ("SELECT 0", true),
+            ("VALUES (0)", true),
+            ("SELECT 0 AS left_over WHERE 1 = 1", true),
+            ("SELECT left_over()", false),
+            (
+                "SELECT (SELECT count(*) FROM a) - (SELECT count(*) FROM b)",
+                false,
+            ),
+            ("SELECT count(name) FROM users WHERE name IS NULL", true),
+            (
+                "SELECT count(name) FROM users WHERE id > 3 AND name IS NULL",
+                true,
+            ),
+            (
+                "SELECT count(name) FROM users WHERE name IS NULL OR id > 3",
+                false,
+            ),
+            (
+                "SELECT count(name) FROM users WHERE full_name IS NULL",
+                false,
+            ),
+            (
+                "SELECT count(name) FROM users WHERE name IS NOT NULL AND first IS NULL",
+                false,
+            ),
+            ("SELECT count(*) FROM users WHERE 'id' > 3", true),
+            ("SELECT count(*) FROM users WHERE 'state' <> 'new'", true),
+            (
+                "SELECT count(*) FROM users WHERE ('name' = 'x') AND id > 3",
+                true,
+            ),
+            (
+                "SELECT count(*) FROM users WHERE 1 = 1 AND name = ''",
+                false,
+            ),
+            ("SELECT count(*) FROM users WHERE 'a' || name = 'ab'", false),
+            ("SELECT count(*) FROM users WHERE 'x' = name", false),
+            (
+                "SELECT count(*) FROM users WHERE id BETWEEN 1 AND 3 AND 'x' < name",
+                false,
+            ),
+        ] {
+            for dialect in every {
+                let found = alike_for_all(dialect, sql);
+                assert_eq!(found.is_some(), is_found, "{dialect:?} {sql}: {found:?}");
             }
         }
         for sql in [

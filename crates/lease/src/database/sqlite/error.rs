@@ -22,6 +22,9 @@ pub(super) fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
         }
     });
     found = found.of_a_file();
+    if let Some(advice) = super::names::advice(&found.message) {
+        found.message.push_str(advice);
+    }
     // SQLite reads every view again at each ALTER TABLE, also those of a table that is just being rebuilt.
     if found.message.starts_with("error in view ") {
         found.message.push_str(
