@@ -146,6 +146,7 @@ fn denied(db: &Db) -> Vec<String> {
         ("UPDATE {} SET last_seen_at = -1", "sightings"),
         ("UPDATE {} SET seq = 9223372036854775807", "sightings"),
         ("DELETE FROM {}", "sightings"),
+        ("UPDATE {} SET placed = repeat('1', 2000)", "sightings"),
         ("UPDATE {} SET live = '[]'", "arrivals"),
         ("DELETE FROM {}", "arrivals"),
         ("INSERT INTO {} VALUES (-1, 0, '[]', '[]')", "arrivals"),
@@ -359,6 +360,48 @@ fn what_an_instance_can_write_stops_nobody(backend: &str) {
     coordinator.migrate(&["log", "--verify"]).expect_code(0);
 }
 
+/// Rows as long as the database takes them: nobody takes into memory more than a part of them, and whoever comes is let in.
+fn long_rows_keep_nobody_out(backend: &str) {
+    let roles = Roles::on(backend);
+    let (web, instance) = (roles.as_role("shop_web"), roles.project("shop_web"));
+    // A list of 15 MiB, and lists that are just not too long, of which there are more than that together.
+    let long = |pairs: u32| {
+        format!("concat('[', repeat('[\"web\",\"1.0.0\"],', {pairs}), '[\"web\",\"1.0.0\"]]')")
+    };
+    let arrivals = web.ledger("arrivals");
+    let too_long = format!(
+        "INSERT INTO {arrivals} VALUES (4000000000, 0, {}, '[]')",
+        long(900_000)
+    );
+    web.try_execute(&too_long).unwrap_err();
+    for seq in (4_000_000_000_u64..).step_by(16).take(4) {
+        let long = long(60_000);
+        let rows: Vec<String> = (seq..seq + 16)
+            .map(|seq| format!("({seq}, 0, {long}, {long})"))
+            .collect();
+        web.execute(&format!(
+            "INSERT INTO {arrivals} VALUES {}",
+            rows.join(", ")
+        ));
+    }
+    // 100 MiB of memory, which is less than all of them and what is made of them.
+    let shell = ["-c", "ulimit -d 102400; exec \"$@\"", "sh"];
+    let admit = [
+        env!("CARGO_BIN_EXE_migrate"),
+        "admit",
+        "--service",
+        "web",
+        "--version",
+        "1.1.0",
+        "--instance",
+        "next",
+    ];
+    let admitted = instance
+        .spawn_program("sh", &[&shell[..], &admit].concat())
+        .wait();
+    assert_eq!(admitted.code, 0, "{admitted:?}");
+}
+
 /// Somebody sets the counter of admissions back, so that those who come next look as if they had been there before.
 fn a_counter_that_is_set_back_makes_nobody_unseen(backend: &str) {
     let roles = Roles::on(backend);
@@ -419,6 +462,16 @@ fn what_an_instance_can_write_stops_nobody_on_mysql() {
 }
 
 #[test]
+fn long_rows_keep_nobody_out_on_postgres() {
+    long_rows_keep_nobody_out("postgres");
+}
+
+#[test]
+fn long_rows_keep_nobody_out_on_mysql() {
+    long_rows_keep_nobody_out("mysql");
+}
+
+#[test]
 fn a_counter_that_is_set_back_makes_nobody_unseen_on_postgres() {
     a_counter_that_is_set_back_makes_nobody_unseen("postgres");
 }
@@ -449,6 +502,11 @@ fn a_file_that_anybody_writes_is_read_with_care() {
         "{fleet:?}"
     );
     assert_ne!(shop.project.migrate(&["contract", "1"]).code, 0);
+    shop.db.execute(&format!(
+        "UPDATE {} SET placed = NULL; INSERT INTO {} VALUES (4000000000, 0, '[' || replace(hex(zeroblob(40000)), '0', '[\"w\",\"1\"],') || '[\"w\",\"1\"]]', '[]')",
+        shop.ledger("sightings"),
+        shop.ledger("arrivals")
+    ));
     shop.run(&["admit", "--service", "web", "--version", "1.1.0"], 0);
     shop.run(
         &["fleet", "forget", "x", "--reason", "it makes no sense"],

@@ -3,6 +3,7 @@
 //! Answers are remembered by what they depend on, because the same question comes up in many states.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::Mutex;
 
 use phasegate::gate::{Action, BlockerKind, Decision, Evidence, Verdict, decide};
@@ -328,10 +329,12 @@ impl Scenario {
         }
         let arrivals = (1..).zip(moments).map(|(seq, live)| Arrival {
             seq,
-            live: (0..self.slots.len())
-                .filter(|slot| live & bit(*slot) != 0)
-                .map(named)
-                .collect(),
+            live: Arc::new(
+                (0..self.slots.len())
+                    .filter(|slot| live & bit(*slot) != 0)
+                    .map(named)
+                    .collect(),
+            ),
             strays: Vec::new(),
         });
         let counted = |(slot, state, instances): (usize, InstanceState, u8)| CountedLeases {

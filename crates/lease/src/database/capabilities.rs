@@ -41,6 +41,8 @@ pub struct Capabilities {
     pub client_user_ends: Option<char>,
     /// An expression for the number of the client's session, where sessions are numbered in order; 0 elsewhere.
     pub client_session: &'static str,
+    /// The function that tells how long a text is, in bytes at most, where the server can without reading it.
+    pub octets: &'static str,
     /// What makes a SELECT lock the rows that it finds; empty where a writing transaction locks
     /// out all others anyway.
     pub for_update: &'static str,

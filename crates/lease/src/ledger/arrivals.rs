@@ -4,6 +4,7 @@
 //! moments one by one. An instance may add a row and change none: it can make the kinds more, never fewer.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::view::Sighting;
 use super::{Ledger, LedgerError, View};
@@ -40,8 +41,8 @@ pub struct Stray {
 pub struct Arrival {
     /// The number of the admission, or of the record, with which this began.
     pub seq: i64,
-    /// Whoever was live then, the newcomers included.
-    pub live: BTreeSet<Named>,
+    /// Whoever was live then, the newcomers included; shared by moments of which nobody knows, so that they take no room each.
+    pub live: Arc<BTreeSet<Named>>,
     /// What was known of strays then.
     pub strays: Vec<Stray>,
 }
@@ -62,7 +63,32 @@ pub(super) enum Kept {
     No,
 }
 
-pub(super) const SELECT: &str = "SELECT seq, live, strays FROM {arrivals} ORDER BY seq";
+/// How much of the rows is read, in bytes with what each costs beside its texts. A fleet that fills it has more than ten thousand
+/// moments since its oldest record.
+const READ_BYTES: i64 = 16 << 20;
+
+/// How many rows are read.
+const READ_ROWS: usize = 1 << 16;
+
+/// How long each of the two texts of a row may be, in bytes: [`super::checks`] has the database refuse longer ones.
+const LONGEST_TEXT: usize = 1 << 20;
+
+/// What is written where the names would be longer than that: [`read`] takes it for everybody.
+const EVERYBODY: &str = "everybody";
+
+/// The rows from the latest one back. An instance may write as many as it likes: what is beyond [`READ_BYTES`] comes without its
+/// texts, which nobody has to take into memory to know that.
+///
+/// Invariant: of whatever is not read, [`read`] concludes more than what it could say.
+pub(super) fn select() -> String {
+    format!(
+        "SELECT seq, CASE WHEN seq >= read_from THEN live ELSE '' END, CASE WHEN seq >= read_from THEN strays ELSE '' END \
+         FROM (SELECT coalesce(min(seq), {}) AS read_from FROM \
+         (SELECT seq, sum({{octets}}(live) + {{octets}}(strays) + 64) OVER (ORDER BY seq DESC) AS size FROM {{arrivals}}) AS sized \
+         WHERE size <= {READ_BYTES}) AS bound CROSS JOIN {{arrivals}} ORDER BY seq DESC LIMIT {READ_ROWS}",
+        i64::MAX
+    )
+}
 
 /// What stands for [`SELECT`] where there is no such table.
 pub(super) const SELECT_NOTHING: &str = "SELECT 0, '', '' FROM {meta} WHERE 1 = 0";
@@ -75,37 +101,59 @@ pub(super) fn read(
     if kept == Kept::No {
         return Ok(Arrivals::NotKept);
     }
-    let mut arrivals = Vec::with_capacity(rows.len());
-    for row in rows {
+    // What nobody can read may say anything: so whoever was ever there was there then, and beside everybody.
+    let mut everybody = None;
+    let mut everybody = || {
+        let all = || Arc::new(sightings.iter().map(named).collect());
+        Arc::clone(everybody.get_or_insert_with(all))
+    };
+    let mut arrivals: Vec<Arrival> = Vec::with_capacity(rows.len());
+    let mut latest_unread = None;
+    for (place, row) in rows.iter().rev().enumerate() {
         let texts = (row.text(1)?, row.text(2)?);
-        let pairs = serde_json::from_str::<Vec<(String, String)>>(texts.0);
-        let strays = serde_json::from_str::<Vec<(String, String, i64)>>(texts.1);
-        let live = match pairs {
-            Ok(pairs) => pairs
-                .into_iter()
-                .map(|(service, label)| Named { service, label })
-                .collect(),
-            // What nobody can read may say anything: so whoever was ever there was there then.
-            Err(_) => sightings.iter().map(named).collect(),
+        // Each once, while it is read: anybody may repeat them as often as they like.
+        let live = serde_json::from_str::<BTreeSet<(String, String)>>(texts.0);
+        let strays = serde_json::from_str::<BTreeSet<(String, String, i64)>>(texts.1);
+        // There may be others before the first that were not asked for.
+        let is_read = place > 0 || rows.len() < READ_ROWS;
+        if strays.is_err() || !is_read {
+            latest_unread = Some(place);
+        }
+        let names = |(service, label)| Named { service, label };
+        let live = match live {
+            Ok(pairs) if is_read => Arc::new(pairs.into_iter().map(names).collect()),
+            _ => everybody(),
         };
-        let strays = strays
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(service, label, seq)| Stray {
-                who: Named { service, label },
-                seq,
-            });
+        let strays = strays.unwrap_or_default().into_iter();
+        let strays = strays.map(|(service, label, seq)| Stray {
+            who: Named { service, label },
+            seq,
+        });
         arrivals.push(Arrival {
             seq: row.int(0)?,
             live,
             strays: strays.collect(),
         });
     }
+    // Of the same strays the latest word counts.
+    if let Some(unread) = latest_unread.and_then(|place| arrivals.get_mut(place)) {
+        let seq = unread.seq;
+        let who = everybody();
+        let all = who.iter().cloned().map(|who| Stray { who, seq });
+        unread.strays.extend(all);
+    }
     Ok(Arrivals::Kept(arrivals))
 }
 
 fn named(sighting: &Sighting) -> Named {
     Named::new(&sighting.service, &sighting.label.text)
+}
+
+/// How a row says it.
+fn text(names: &serde_json::Value) -> String {
+    Some(names.to_string())
+        .filter(|text| text.len() <= LONGEST_TEXT)
+        .unwrap_or_else(|| EVERYBODY.to_owned())
 }
 
 impl Arrivals {
@@ -137,7 +185,7 @@ impl Arrivals {
 
 /// What has come to be live since the records, ready to be followed.
 pub(super) struct History {
-    moments: Vec<(i64, Vec<Live>)>,
+    moments: Vec<(i64, Arc<[Live]>)>,
     strays: Vec<(i64, Live)>,
 }
 
@@ -159,9 +207,12 @@ impl History {
             })
         };
         let rows = arrivals.rows();
-        let moments = rows
-            .iter()
-            .map(|row| (row.seq, row.live.iter().filter_map(place).collect()));
+        let mut shared: HashMap<*const BTreeSet<Named>, Arc<[Live]>> = HashMap::new();
+        let moments = rows.iter().map(|row| {
+            let placed = shared.entry(Arc::as_ptr(&row.live));
+            let placed = placed.or_insert_with(|| row.live.iter().filter_map(place).collect());
+            (row.seq, Arc::clone(placed))
+        });
         let told = rows.iter().flat_map(|row| row.strays.iter().cloned());
         let strays = told
             .chain(arrivals.strays(sightings))
@@ -184,9 +235,18 @@ impl History {
         let moments = self.moments.iter().filter(|(at, _)| *at > seq);
         let mut state = state.clone();
         let mut is_followed = strays.is_empty();
+        // What each of those has made of it that are told of more than once: where it still is that, they make no more of it.
+        let mut made: HashMap<*const Live, MigrationState> = HashMap::new();
         for (_, live) in moments {
-            state = state.admitting(&crate::model::beside(live, &strays));
             is_followed = true;
+            let is_shared = Arc::strong_count(live) > 1;
+            if is_shared && made.get(&live.as_ptr()) == Some(&state) {
+                continue;
+            }
+            state = state.admitting(&crate::model::beside(live, &strays));
+            if is_shared {
+                made.insert(live.as_ptr(), state.clone());
+            }
         }
         if is_followed {
             state
@@ -296,8 +356,8 @@ impl Ledger<'_> {
             "INSERT INTO {arrivals} (seq, at, live, strays) VALUES (?, {now}, ?, ?)",
             &[
                 seq.into(),
-                serde_json::json!(pairs).to_string().into(),
-                serde_json::json!(strays).to_string().into(),
+                text(&serde_json::json!(pairs)).into(),
+                text(&serde_json::json!(strays)).into(),
             ],
         );
         true
@@ -463,7 +523,7 @@ mod tests {
                 state = state.admitting(&together);
                 let now = names(&present);
                 if rows.last().is_none_or(|last| !now.is_subset(&last.live)) {
-                    rows.push(Arrival { seq, live: now, strays: Vec::new() });
+                    rows.push(Arrival { seq, live: Arc::new(now), strays: Vec::new() });
                 }
             }
             let sightings: Vec<Sighting> = VERSIONS.iter().map(|version| sighting(version, 0)).collect();
@@ -483,7 +543,7 @@ mod tests {
         let recorded = expanded(DECLARATIONS[0], Phase::Expanded);
         let row = |seq, at| Arrival {
             seq,
-            live: names(&BTreeSet::from([at])),
+            live: Arc::new(names(&BTreeSet::from([at]))),
             strays: Vec::new(),
         };
         let sightings = [sighting("1.0.0", 2), sighting("1.1.0", 3)];

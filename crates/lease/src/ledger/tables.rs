@@ -142,6 +142,7 @@ pub(super) fn render(capabilities: &Capabilities, sql: &str) -> String {
             "key_int" => result.push_str(capabilities.key_int),
             "key_text" => result.push_str(capabilities.key_text),
             "text" => result.push_str(capabilities.text),
+            "octets" => result.push_str(capabilities.octets),
             "client_address" => result.push_str(capabilities.client_address),
             "client_session" => result.push_str(capabilities.client_session),
             "client_user" => result.push_str(capabilities.client_user),

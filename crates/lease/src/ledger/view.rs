@@ -199,7 +199,7 @@ impl View {
 const fn queries() -> [&'static str; 3] {
     [
         super::coordinator::SELECT,
-        "SELECT service, version, placed, last_seen_at, seq FROM {sightings} ORDER BY service, version",
+        "SELECT service, version, CASE WHEN {octets}(placed) <= 1024 THEN placed END, last_seen_at, seq FROM {sightings} ORDER BY service, version",
         "SELECT phase, kinds, declaration, seq, step_back, changed_at \
          FROM {migrations} ORDER BY number",
     ]
@@ -212,7 +212,7 @@ impl View {
         let one = format!(" WHERE number = {} ORDER BY number", id.number());
         [
             sightings.to_owned(),
-            arrivals::SELECT.to_owned(),
+            arrivals::select(),
             applied.replace(" ORDER BY number", &one),
         ]
     }
@@ -310,8 +310,8 @@ impl Ledger<'_> {
         let as_of = self.as_of().await?;
         let kept = self.keeps_arrivals().await?;
         let arrivals = match kept {
-            Kept::Yes => arrivals::SELECT,
-            Kept::No => arrivals::SELECT_NOTHING,
+            Kept::Yes => arrivals::select(),
+            Kept::No => arrivals::SELECT_NOTHING.to_owned(),
         };
         let [looks, seen, admitted] = looks::queries(&as_of.to_string());
         let (looks, seen) = match kept {
@@ -321,7 +321,6 @@ impl Ledger<'_> {
                 (nothing.to_owned(), nothing.to_owned())
             }
         };
-        let arrivals = arrivals.to_owned();
         let [
             coordinator,
             sightings,
@@ -380,7 +379,7 @@ impl Ledger<'_> {
         let queries = [
             super::coordinator::SELECT_WITH_FORMAT,
             sightings,
-            arrivals::SELECT,
+            &arrivals::select(),
             &summed(rules),
             applied,
             super::record::SELECT_FILES,

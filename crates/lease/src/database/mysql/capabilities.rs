@@ -56,6 +56,7 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
         client_session: "CAST(CONNECTION_ID() AS SIGNED)",
         client_user: "LEFT(USER(), 255)",
         client_user_ends: Some('@'),
+        octets: "length",
         for_update: " FOR UPDATE",
         key_int: "BIGINT",
         key_text: "VARCHAR(255)",

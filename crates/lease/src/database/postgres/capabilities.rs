@@ -55,6 +55,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     client_session: "0",
     client_user: "session_user::text",
     client_user_ends: None,
+    octets: "octet_length",
     for_update: " FOR UPDATE",
     key_int: "bigint",
     key_text: "text",

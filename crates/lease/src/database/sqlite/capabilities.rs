@@ -32,6 +32,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     client_session: "0",
     client_user: "''",
     client_user_ends: None,
+    octets: "length",
     for_update: "",
     // Only so spelled is it the number by which SQLite itself finds the row; any other key has a tree of its own
     // beside that of the rows, as one of several columns does.
