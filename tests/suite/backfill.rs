@@ -6,6 +6,7 @@ mod failing;
 mod gentle;
 mod keys;
 mod lost;
+mod quotes;
 mod replicas;
 mod table;
 mod table_and_key;

@@ -50,6 +50,9 @@ struct Both {
     addresses: BTreeMap<u64, Pair>,
     random: fastrand::Rng,
     backend: &'static str,
+    /// Whether a row that another takes the place of goes unnoticed: SQLite fires no triggers for it unless they may answer
+    /// themselves, and forgets what belongs to it where it minds no foreign keys.
+    replaces_in_silence: bool,
     next: u64,
 }
 
@@ -169,7 +172,9 @@ impl Both {
                 self.do_it(&format!(
                     "REPLACE INTO users (id, full_name, street, city) VALUES ({id}, 'r', {street}, {city})"
                 ));
-                self.addresses.remove(&id);
+                if !self.replaces_in_silence {
+                    self.addresses.remove(&id);
+                }
                 self.wrote_old(id, pair);
             }
             9 => {
@@ -311,14 +316,17 @@ scenario!(
             addresses: BTreeMap::new(),
             random: fastrand::Rng::with_seed(seed),
             backend: shop.db.backend.name,
+            replaces_in_silence: false,
             next: 10,
         };
         for index in 0..400 {
             // What a connection to SQLite wants of it, and whether its triggers may answer themselves.
             if both.backend == "sqlite" && index % 100 == 0 {
+                both.replaces_in_silence = true;
                 for what in ["foreign_keys", "recursive_triggers"] {
                     let on = both.random.bool();
                     both.do_it(&format!("PRAGMA {what} = {on}"));
+                    both.replaces_in_silence &= !on;
                 }
             }
             both.step();

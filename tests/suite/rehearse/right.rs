@@ -56,7 +56,7 @@ scenario!(
             return not_written_by_sqlite(&db);
         }
         let users = format!(
-            "CREATE TABLE users (id {}, age int DEFAULT 5, n int, CHECK (age > 0))",
+            "CREATE TABLE users (id {}, age int DEFAULT 5, n int, CHECK (abs(age) > 0))",
             db.backend.key
         );
         let default =
@@ -69,7 +69,10 @@ scenario!(
             let roles = "CREATE TABLE roles (id serial PRIMARY KEY, name text); \
                          INSERT INTO roles (name) VALUES ('a'), ('b'), ('c');";
             let taken = "INSERT INTO roles (id, name) VALUES (4, 'auditor');";
-            let wrong = found(&db, roles, ADDS, &[("expand.sql", taken)]);
+            let allows = format!(
+                "{ADDS}[[expand.allow]]\nstatement = \"INSERT INTO roles\"\nreason = \"to see what comes of it\"\n"
+            );
+            let wrong = found(&db, roles, &allows, &[("expand.sql", taken)]);
             assert_eq!(wrong, ["old-writes-fail"], "the next number of the key");
             drawn(&db);
         }

@@ -46,6 +46,7 @@ use error::from_sqlx;
 pub use holders::holders_of_file;
 use holders::named;
 use looking_up::{LOCKED_OUT, by_itself};
+use names::Unfound;
 use rebuild::Before;
 
 /// Whether the connection enforces them.
@@ -63,6 +64,7 @@ pub(super) struct Sqlite {
     /// message to the thread that works on the file takes as long as a small statement.
     beginning: Option<&'static str>,
     foreign_keys: ForeignKeys,
+    unfound: Unfound,
     /// What stood in the schema before the script that is running.
     before: Option<Before>,
     first_look: FirstLook,
@@ -96,7 +98,7 @@ impl Sqlite {
         let mut inner = SqliteConnection::connect_with(&connect)
             .await
             .map_err(|error| from_sqlx(&error))?;
-        names::in_double_quotes(&mut inner).await?;
+        names::read(&mut inner, Unfound::Refused).await?;
         // The file is only looked at when something is read from it.
         inner
             .execute("SELECT count(*) FROM sqlite_master")
@@ -108,6 +110,7 @@ impl Sqlite {
             in_transaction: false,
             beginning: None,
             foreign_keys: ForeignKeys::On,
+            unfound: Unfound::Refused,
             before: None,
             first_look: FirstLook::by(options.owners),
             stop: Stop::new(options.interrupt),
@@ -373,6 +376,7 @@ impl Connection for Sqlite {
         if self.stop.is_lost {
             return Ok(());
         }
+        self.read_unfound(Unfound::Refused).await?;
         if self.foreign_keys == ForeignKeys::Off {
             self.ending();
             let restored = self.plain("PRAGMA foreign_keys = ON").await;

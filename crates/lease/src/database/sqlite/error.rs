@@ -22,7 +22,7 @@ pub(super) fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
         }
     });
     found = found.of_a_file();
-    if let Some(advice) = super::names::advice(&found.message) {
+    if let Some(advice) = advice_on_quotes(&found.message) {
         found.message.push_str(advice);
     }
     // SQLite reads every view again at each ALTER TABLE, also those of a table that is just being rebuilt.
@@ -32,6 +32,17 @@ pub(super) fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
         );
     }
     found
+}
+
+/// What SQLite says of a name in double quotes that it has not found.
+const NO_SUCH_NAME: &str = "should this be a string literal in single-quotes?";
+
+/// What there is to do about a name in double quotes that was not found.
+fn advice_on_quotes(message: &str) -> Option<&'static str> {
+    message.contains(NO_SUCH_NAME).then_some(
+        ". Nothing in double quotes is taken for a text here. Where the statement itself does not hold it, a trigger or a view of \
+         the schema does: make that anew with the text in single quotes, in a migration of its own (before this one, if it is not expanded yet)",
+    )
 }
 
 #[cfg(test)]
