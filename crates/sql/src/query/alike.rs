@@ -35,7 +35,11 @@ fn looks_at_nothing(sql: &str, tokens: &[Token]) -> Option<ScriptError> {
         tokens.iter().any(|token| token.is_word(sql, "AS")) && others.next().is_none()
     });
     let is_constant = behind_as && !tokens.iter().any(|token| token.kind == Kind::QuotedName);
-    is_constant.then(|| {
+    // A number that is not 0 lets nothing pass.
+    let number = sql.get(first.span.end..).map(str::trim);
+    let number = number.and_then(|text| text.trim_end_matches(';').parse::<f64>().ok());
+    let holds_up = number.is_some_and(|number| number != 0.0);
+    (is_constant && !holds_up).then(|| {
         ScriptError::new(
             first.span.clone(),
             "this looks at no table: its answer is always the same",
@@ -267,6 +271,11 @@ mod tests {
                 false,
             ),
             ("SELECT count(*) FROM users WHERE 'id' > 3", true),
+            ("SELECT 0", true),
+            ("SELECT 0.0", true),
+            ("SELECT 1 - 1", true),
+            ("SELECT 1", false),
+            ("SELECT 0.4", false),
             ("SELECT count(*) FROM users WHERE 'state' <> 'new'", true),
             (
                 "SELECT count(*) FROM users WHERE ('name' = 'x') AND id > 3",
