@@ -45,7 +45,7 @@ and nothing of it is run.";
 
 #[derive(Args)]
 pub(super) struct AdoptArgs {
-    /// The tool, where several are found
+    /// The tool, where several are found or none is
     #[arg(long, value_name = "KIND")]
     pub runner: Option<String>,
     /// Where the tool runs, relative to the project's directory, where several places are found
@@ -264,7 +264,12 @@ fn found(args: &AdoptArgs, root: &Path, dialect: Dialect) -> Result<Runner, Fail
     match meant.as_slice() {
         [one] => runner_of(root, one, dialect)
             .ok_or_else(|| Failure::new(format!("there is no runner of the kind {}", one.kind))),
-        [] => Err(nothing_found(args, root, &all)),
+        [] => match named(args, root, dir.unwrap_or_default()) {
+            Some(place) => {
+                runner_of(root, &place, dialect).ok_or_else(|| nothing_found(args, root, &all))
+            }
+            None => Err(nothing_found(args, root, &all)),
+        },
         several => {
             let named: Vec<String> = several
                 .iter()
@@ -283,6 +288,17 @@ fn found(args: &AdoptArgs, root: &Path, dialect: Dialect) -> Result<Runner, Fail
     }
 }
 
+/// A tool that somebody names, where its revisions are although nothing else gives it away.
+fn named(args: &AdoptArgs, root: &Path, dir: &str) -> Option<Place> {
+    let mut runner = Runner::usual(args.runner.as_deref()?)?;
+    dir.clone_into(&mut runner.dir);
+    let has_revisions = runner.revisions(root).is_ok_and(|all| !all.is_empty());
+    has_revisions.then(|| Place {
+        dir: runner.dir.clone(),
+        kind: runner.kind(),
+    })
+}
+
 fn nothing_found(args: &AdoptArgs, root: &Path, all: &[Place]) -> Failure {
     if let (Some(kind), Some(other)) = (&args.runner, all.first()) {
         return Failure::new(format!(
@@ -297,8 +313,12 @@ fn nothing_found(args: &AdoptArgs, root: &Path, all: &[Place]) -> Failure {
         ))
         .help("write a [runner] with `kind = \"command\"` and a script of your own: docs/runners/README.md");
     }
+    if let Some(kind) = &args.runner {
+        return Failure::new(format!("no revisions of {kind} are found here, nor in the directories below"))
+            .help("name the directory in which it runs with --dir; docs/runners/README.md has the tools that can be named, and where each has its revisions");
+    }
     Failure::new("no migration tool is found by the files here, nor in the directories below")
-        .help("name its directory with --dir, or -C for the project's; for any other tool write a [runner] with `kind = \"command\"`: docs/runners/README.md")
+        .help("say which it is and where it runs (`migrate adopt --runner sqlx --dir server`), or name the project's directory with -C; for a tool that docs/runners/README.md does not have, write a [runner] with `kind = \"command\"`")
 }
 
 /// What was written, in the order in which it was.

@@ -193,6 +193,33 @@ fn what_is_in_the_way_is_said_and_nothing_is_written() {
     );
     fs::remove_file(project.path().join("manage.py")).expect("it was written");
 
+    // Nothing but its files says that this is a project of sqlx: somebody has to.
+    let bare = Project::new(&db, &["web"]);
+    fs::remove_file(bare.path().join("migrate.toml")).expect("it was written");
+    refused(
+        &bare,
+        &["adopt", "--runner", "sqlx"],
+        1,
+        &["no revisions of sqlx", "--dir"],
+    );
+    bare.file(
+        "server/migrations/1_users.sql",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY);\n",
+    );
+    refused(
+        &bare,
+        &["adopt"],
+        1,
+        &["no migration tool", "--runner sqlx"],
+    );
+    let named = ["adopt", "--runner", "sqlx", "--dir", "server"];
+    bare.migrate(&named).expect_code(0);
+    assert!(
+        bare.path()
+            .join("phasegate/0001_users/migration.toml")
+            .exists()
+    );
+
     // A migrate.toml that is there is left as it is.
     project.file("migrate.toml", "[services.web]\n");
     refused(
