@@ -15,8 +15,8 @@ struct Answer {
     status: String,
     #[serde(default)]
     error: String,
-    #[serde(default)]
-    warnings: Vec<String>,
+    /// Nothing, or nothing of them, where there are none: how an empty list is written is up to who serves it.
+    warnings: Option<Vec<String>>,
     /// How VictoriaMetrics says that one of its stores did not answer; it gives no warning then.
     #[serde(default, rename = "isPartial")]
     is_partial: bool,
@@ -69,7 +69,7 @@ fn read(query: &str, body: &[u8]) -> Result<Vec<Series>, String> {
         ));
     }
     // A store that did not answer makes an answer in part, which is a success to whoever sends it.
-    if let Some(warning) = answer.warnings.first() {
+    if let Some(warning) = answer.warnings.iter().flatten().next() {
         return Err(format!(
             "`{query}` is answered with a warning, so the answer may not be whole: {}",
             shortened(warning, LONGEST_TOLD)
@@ -104,6 +104,8 @@ mod tests {
         let good = json!({ "status": "success", "infos": ["a counter"], "isPartial": false, "data": { "resultType": "vector",
             "result": [{ "metric": { "instance": "a" }, "value": [1.5, "1"] }] } });
         assert_eq!(read(good).unwrap().len(), 1);
+        let none = json!({ "status": "success", "warnings": null, "data": { "resultType": "vector", "result": [] } });
+        assert_eq!(read(none).unwrap().len(), 0);
         for (body, said) in [
             (
                 json!({ "status": "error", "error": "parse error" }),
