@@ -38,6 +38,8 @@ mod facts;
 #[cfg(feature = "parse")]
 mod fills;
 #[cfg(feature = "parse")]
+mod flow;
+#[cfg(feature = "parse")]
 mod given_out;
 #[cfg(feature = "parse")]
 mod instant;

@@ -291,3 +291,21 @@ fn has_name(dialect: Dialect, text: &str, name: &str) -> bool {
                 .is_some_and(|found| dialect.may_be_same_name(&found, name))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Script;
+
+    /// What a trigger does that is fired so and whose function of PL/pgSQL has this body.
+    pub(super) fn of_plpgsql(fires: &str, body: &str) -> Vec<Deed> {
+        let text = format!(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $f$ {body} $f$;\n\
+             CREATE TRIGGER g {fires} ON users FOR EACH ROW EXECUTE FUNCTION f();\n"
+        );
+        let script = Script::parse(Dialect::Postgres, &text).unwrap();
+        let made = Dependents::made_by(&script);
+        let trigger = made.all.iter().find(|one| one.kind == ObjectKind::Trigger);
+        made.deeds(trigger.unwrap())
+    }
+}

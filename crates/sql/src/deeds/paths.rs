@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::super::flow::Flow;
 use super::super::lexeme::Kind;
 use super::read::Reader;
 use super::{Returns, Write};
@@ -41,7 +42,7 @@ pub(super) fn returns(reader: &Reader<'_>, writes: &[Write]) -> Returns {
         let mut walk = Walk {
             reader,
             write: *write,
-            at: 0,
+            flow: Flow::of(reader.text, reader.tokens),
             reached: Vec::new(),
         };
         walk.statement(true)?;
@@ -56,60 +57,44 @@ pub(super) fn returns(reader: &Reader<'_>, writes: &[Write]) -> Returns {
 struct Walk<'r, 't> {
     reader: &'r Reader<'t>,
     write: Write,
-    at: usize,
+    flow: Flow<'t>,
     reached: Vec<usize>,
 }
 
 impl Walk<'_, '_> {
-    fn is(&self, words: &[&str]) -> bool {
-        self.reader.is(self.at, words)
-    }
-
-    fn kind(&self) -> Option<Kind> {
-        self.reader.kind(self.at)
-    }
-
     fn statement(&mut self, comes: bool) -> Option<bool> {
-        self.skip_label();
-        if self.is(&["declare"]) {
-            let from = self.at;
-            while !self.is(&["begin"]) {
-                self.kind()?;
-                self.at += 1;
-            }
-            self.is_told(from..self.at)?;
-        }
-        let begins = self.at;
-        if self.is(&["begin"]) {
+        self.flow.skip_label();
+        let declares = self.flow.at;
+        self.flow.skip_declarations()?;
+        self.is_told(declares..self.flow.at)?;
+        let begins = self.flow.at;
+        if self.flow.is(&["begin"]) {
             return self.block(comes);
         }
-        if self.is(&["if"]) {
+        if self.flow.is(&["if"]) {
             return self.arms(comes, &["elsif", "elseif"], None);
         }
-        if self.is(&["case"]) {
-            self.go_to(&["when"])?;
-            return self.arms(comes, &["when"], Some(begins + 1..self.at));
+        if self.flow.is(&["case"]) {
+            self.flow.go_to(&["when"])?;
+            return self.arms(comes, &["when"], Some(begins + 1..self.flow.at));
         }
-        if self.is(&["while", "for", "foreach"]) {
-            self.go_to(&["loop"])?;
+        if self.flow.is(&["while", "for", "foreach"]) {
+            self.flow.go_to(&["loop"])?;
         }
-        if self.is(&["loop"]) {
+        if self.flow.is(&["loop"]) {
             self.list(comes, &["end"])?;
-            self.semicolon()?;
+            self.flow.semicolon()?;
             return Some(comes);
         }
-        self.semicolon()?;
-        let is_return =
-            self.reader.is(begins, &["return"]) && !self.reader.is(begins + 1, &["next", "query"]);
+        self.flow.semicolon()?;
+        let is_return = self.flow.returns(begins);
         if is_return && comes {
             self.reached.push(begins);
         }
         if !is_return {
-            self.is_told(begins..self.at)?;
+            self.is_told(begins..self.flow.at)?;
         }
-        let level = ["notice", "warning", "info", "log", "debug"];
-        let raises = self.reader.is(begins, &["raise"]) && !self.reader.is(begins + 1, &level);
-        Some(comes && !is_return && !raises)
+        Some(comes && !is_return && !self.flow.raises(begins))
     }
 
     /// A variable that says which write it is would have to be followed as well.
@@ -127,18 +112,14 @@ impl Walk<'_, '_> {
     /// `BEGIN … EXCEPTION WHEN … THEN … END`
     fn block(&mut self, comes: bool) -> Option<bool> {
         let mut goes_on = self.list(comes, &["exception", "end"])?;
-        if self.is(&["exception"]) {
-            self.at += 1;
-            while self.is(&["when"]) {
-                self.go_to(&["then"])?;
+        if self.flow.is(&["exception"]) {
+            self.flow.at += 1;
+            while self.flow.is(&["when"]) {
+                self.flow.go_to(&["then"])?;
                 goes_on |= self.list(comes, &["when", "end"])?;
             }
         }
-        // The last END of a function needs no semicolon.
-        while self.kind().is_some_and(|kind| kind != Kind::Semicolon) {
-            self.at += 1;
-        }
-        self.at += 1;
+        self.flow.end_of_block();
         Some(goes_on)
     }
 
@@ -148,20 +129,20 @@ impl Walk<'_, '_> {
         let mut is_left = comes;
         let mut goes_on = false;
         loop {
-            let truth = if self.is(&["else"]) {
+            let truth = if self.flow.is(&["else"]) {
                 Truth::Yes
             } else {
-                let from = self.at + 1;
-                self.go_to(&["then"])?;
+                let from = self.flow.at + 1;
+                self.flow.go_to(&["then"])?;
                 match of.clone().filter(|of| !of.is_empty()) {
-                    Some(of) => self.compared(of, from..self.at)?,
-                    None => self.truth(from..self.at)?,
+                    Some(of) => self.compared(of, from..self.flow.at)?,
+                    None => self.truth(from..self.flow.at)?,
                 }
             };
             goes_on |= self.list(is_left && truth.may(), &ends)?;
             is_left &= truth != Truth::Yes;
-            if self.is(&["end"]) {
-                self.semicolon()?;
+            if self.flow.is(&["end"]) {
+                self.flow.semicolon()?;
                 return Some(goes_on || is_left);
             }
         }
@@ -278,62 +259,20 @@ impl Walk<'_, '_> {
 
     /// The statements behind this word, up to one of these.
     fn list(&mut self, comes: bool, ends: &[&str]) -> Option<bool> {
-        self.at += 1;
+        self.flow.at += 1;
         let mut comes = comes;
-        while !self.is(ends) {
-            self.kind()?;
+        while !self.flow.is(ends) {
+            self.flow.kind()?;
             comes = self.statement(comes)?;
         }
         Some(comes)
-    }
-
-    /// To this word, past every CASE and parenthesis in between.
-    fn go_to(&mut self, words: &[&str]) -> Option<()> {
-        let stop = self
-            .reader
-            .stop(self.at + 1, self.reader.tokens.len(), words);
-        self.at = stop;
-        self.kind().map(|_| ())
-    }
-
-    /// Behind the next semicolon.
-    fn semicolon(&mut self) -> Option<()> {
-        while self.kind()? != Kind::Semicolon {
-            self.at += 1;
-        }
-        self.at += 1;
-        Some(())
-    }
-
-    /// `<<outer>>`
-    fn skip_label(&mut self) {
-        if !self.reader.sign(self.at).starts_with('<') {
-            return;
-        }
-        while self.kind().is_some() && !self.reader.sign(self.at).starts_with('>') {
-            self.at += 1;
-        }
-        while self.reader.sign(self.at).starts_with('>') {
-            self.at += 1;
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::deeds::Deed;
-    use crate::{Dependents, Dialect, ObjectKind, Script};
-
-    fn deeds(fires: &str, body: &str) -> Vec<Deed> {
-        let text = format!(
-            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $f$ {body} $f$;\n\
-             CREATE TRIGGER g {fires} ON users FOR EACH ROW EXECUTE FUNCTION f();\n"
-        );
-        let script = Script::parse(Dialect::Postgres, &text).unwrap();
-        let made = Dependents::made_by(&script);
-        let trigger = made.all.iter().find(|one| one.kind == ObjectKind::Trigger);
-        made.deeds(trigger.unwrap())
-    }
+    use crate::deeds::tests::of_plpgsql;
 
     /// There is no NEW where a row is deleted: NULL leaves the row where it is.
     #[test]
@@ -441,7 +380,8 @@ mod tests {
             ),
             ("BEFORE INSERT OR UPDATE", "RETURN NEW;", true),
         ] {
-            let mut found = deeds(fires, &format!("DECLARE r record; x int; BEGIN {body} END"));
+            let mut found =
+                of_plpgsql(fires, &format!("DECLARE r record; x int; BEGIN {body} END"));
             found.retain(|deed| !matches!(deed, Deed::Inserts(_)));
             assert_eq!(found.is_empty(), is_right, "{fires} {body}: {found:?}");
         }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::lexeme::{self, Kind, Token};
-use super::super::{Dialect, words};
+use super::super::{Dialect, flow, words};
 use super::{Body, Deed, Fires, Own, Returns};
 
 /// What the statements of a body do. `own` are functions whose code is looked at elsewhere.
@@ -220,19 +220,7 @@ impl Reader<'_> {
 
     /// Where one of these words stands that belongs to no CASE or parenthesis in between.
     pub(super) fn stop(&self, from: usize, end: usize, words: &[&str]) -> usize {
-        let (mut depth, mut cases) = (0_usize, 0_usize);
-        for at in from..end {
-            match self.kind(at) {
-                Some(Kind::Open) => depth += 1,
-                Some(Kind::Close) => depth = depth.saturating_sub(1),
-                _ if depth > 0 => {}
-                _ if cases == 0 && self.is(at, words) => return at,
-                _ if self.is(at, &["case"]) => cases += 1,
-                _ if self.is(at, &["end"]) => cases = cases.saturating_sub(1),
-                _ => {}
-            }
-        }
-        end
+        flow::stop(self.text, self.tokens, from..end, words)
     }
 
     /// The statement that a handler of MySQL runs.

@@ -357,19 +357,7 @@ impl Words<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::deeds::Deed;
-    use crate::{Dependents, Dialect, ObjectKind, Script};
-
-    fn deeds(fires: &str, body: &str) -> Vec<Deed> {
-        let text = format!(
-            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $f$ {body} $f$;\n\
-             CREATE TRIGGER g {fires} ON users FOR EACH ROW EXECUTE FUNCTION f();\n"
-        );
-        let script = Script::parse(Dialect::Postgres, &text).unwrap();
-        let made = Dependents::made_by(&script);
-        let trigger = made.all.iter().find(|one| one.kind == ObjectKind::Trigger);
-        made.deeds(trigger.unwrap())
-    }
+    use crate::deeds::tests::of_plpgsql;
 
     /// As the manual and most audit triggers write it.
     #[test]
@@ -388,7 +376,7 @@ mod tests {
                 false,
             ),
         ] {
-            let found = deeds(fires, &format!("DECLARE r users%ROWTYPE; {body}"));
+            let found = of_plpgsql(fires, &format!("DECLARE r users%ROWTYPE; {body}"));
             assert_eq!(found.is_empty(), is_right, "{fires} {body}: {found:?}");
         }
     }

@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
+use super::super::flow::Flow;
 use super::super::lexeme::{Kind, Token};
 
 /// Whether some path leads to the end of the body. `None` where its blocks cannot be followed.
 pub(super) fn may_fall_through(body: &str, tokens: &[Token]) -> Option<bool> {
     let mut walk = Walk {
-        body,
-        tokens,
-        at: 0,
+        flow: Flow::of(body, tokens),
     };
     walk.statement().map(|leaves| !leaves)
 }
@@ -18,77 +17,49 @@ const VERBS: [&str; 3] = ["INSERT", "UPDATE", "DELETE"];
 
 /// Each step answers whether control never goes on behind what it has gone over.
 struct Walk<'t> {
-    body: &'t str,
-    tokens: &'t [Token],
-    at: usize,
+    flow: Flow<'t>,
 }
 
 impl Walk<'_> {
-    fn is(&self, words: &[&str]) -> bool {
-        self.is_at(self.at, words)
-    }
-
-    fn is_at(&self, at: usize, words: &[&str]) -> bool {
-        let token = self.tokens.get(at);
-        token.is_some_and(|token| words.iter().any(|word| token.is_word(self.body, word)))
-    }
-
-    fn kind(&self) -> Option<Kind> {
-        self.tokens.get(self.at).map(|token| token.kind)
-    }
-
     fn statement(&mut self) -> Option<bool> {
-        self.skip_label();
-        if self.is(&["declare"]) {
-            while !self.is(&["begin"]) {
-                self.kind()?;
-                self.at += 1;
-            }
-        }
-        let begins = self.at;
-        if self.is(&["begin"]) {
+        self.flow.skip_label();
+        self.flow.skip_declarations()?;
+        let begins = self.flow.at;
+        if self.flow.is(&["begin"]) {
             return self.block();
         }
-        if self.is(&["if"]) {
+        if self.flow.is(&["if"]) {
             return self.arms(&["elsif", "elseif"]);
         }
-        if self.is(&["case"]) {
-            self.go_to(&["when"])?;
+        if self.flow.is(&["case"]) {
+            self.flow.go_to(&["when"])?;
             return self.arms(&["when"]);
         }
-        if self.is(&["while", "for", "foreach"]) {
-            self.go_to(&["loop"])?;
+        if self.flow.is(&["while", "for", "foreach"]) {
+            self.flow.go_to(&["loop"])?;
         }
-        if self.is(&["loop"]) {
-            let is_endless = self.at == begins;
+        if self.flow.is(&["loop"]) {
+            let is_endless = self.flow.at == begins;
             let inner = self.list(&["end"])?;
-            let leaves = (begins..self.at).any(|at| self.is_at(at, &["exit"]));
-            self.semicolon()?;
+            let leaves = (begins..self.flow.at).any(|at| self.flow.is_at(at, &["exit"]));
+            self.flow.semicolon()?;
             return Some(is_endless && (inner || !leaves));
         }
-        self.semicolon()?;
-        let level = self.is_at(begins + 1, &["notice", "warning", "info", "log", "debug"]);
-        let goes_on = self.is_at(begins + 1, &["next", "query"]);
-        Some(
-            self.is_at(begins, &["return"]) && !goes_on || self.is_at(begins, &["raise"]) && !level,
-        )
+        self.flow.semicolon()?;
+        Some(self.flow.returns(begins) || self.flow.raises(begins))
     }
 
     /// `BEGIN … EXCEPTION WHEN … THEN … END`
     fn block(&mut self) -> Option<bool> {
         let mut leaves = self.list(&["exception", "end"])?;
-        if self.is(&["exception"]) {
-            self.at += 1;
-            while self.is(&["when"]) {
-                self.go_to(&["then"])?;
+        if self.flow.is(&["exception"]) {
+            self.flow.at += 1;
+            while self.flow.is(&["when"]) {
+                self.flow.go_to(&["then"])?;
                 leaves &= self.list(&["when", "end"])?;
             }
         }
-        // The last END of a function needs no semicolon.
-        while self.kind().is_some_and(|kind| kind != Kind::Semicolon) {
-            self.at += 1;
-        }
-        self.at += 1;
+        self.flow.end_of_block();
         Some(leaves)
     }
 
@@ -98,16 +69,16 @@ impl Walk<'_> {
         let (mut leaves, mut is_whole) = (true, false);
         let mut verbs = Vec::new();
         loop {
-            if self.is(&["else"]) {
+            if self.flow.is(&["else"]) {
                 is_whole = true;
             } else {
-                let from = self.at;
-                self.go_to(&["then"])?;
-                verbs.extend(self.verb(from..self.at));
+                let from = self.flow.at;
+                self.flow.go_to(&["then"])?;
+                verbs.extend(self.verb(from..self.flow.at));
             }
             leaves &= self.list(&ends)?;
-            if self.is(&["end"]) {
-                self.semicolon()?;
+            if self.flow.is(&["end"]) {
+                self.flow.semicolon()?;
                 verbs.sort_unstable();
                 verbs.dedup();
                 return Some(leaves && (is_whole || verbs.len() == VERBS.len()));
@@ -117,70 +88,28 @@ impl Walk<'_> {
 
     /// `TG_OP = 'INSERT'`: what is for each of these is for whatever fires it.
     fn verb(&self, condition: Range<usize>) -> Option<&'static str> {
-        let tokens = self.tokens.get(condition)?.iter();
+        let tokens = self.flow.tokens.get(condition)?.iter();
         let is_bare = |token: &&Token| !matches!(token.kind, Kind::Open | Kind::Close);
         let tokens: Vec<&Token> = tokens.filter(is_bare).collect();
         let [_, op, equals, literal] = tokens[..] else {
             return None;
         };
-        if !op.is_word(self.body, "tg_op") || equals.text(self.body) != "=" {
+        if !op.is_word(self.flow.text, "tg_op") || equals.text(self.flow.text) != "=" {
             return None;
         }
-        let text = literal.text(self.body).trim_matches('\'');
+        let text = literal.text(self.flow.text).trim_matches('\'');
         VERBS.into_iter().find(|verb| *verb == text)
     }
 
     /// The statements behind this word, up to one of these.
     fn list(&mut self, ends: &[&str]) -> Option<bool> {
-        self.at += 1;
+        self.flow.at += 1;
         let mut leaves = false;
-        while !self.is(ends) {
-            self.kind()?;
+        while !self.flow.is(ends) {
+            self.flow.kind()?;
             leaves |= self.statement()?;
         }
         Some(leaves)
-    }
-
-    /// To this word, past every CASE and parenthesis in between.
-    fn go_to(&mut self, words: &[&str]) -> Option<()> {
-        let (mut depth, mut cases) = (0_usize, 0_usize);
-        loop {
-            self.at += 1;
-            match self.kind()? {
-                Kind::Open => depth += 1,
-                Kind::Close => depth = depth.saturating_sub(1),
-                _ if depth > 0 => {}
-                _ if cases == 0 && self.is(words) => return Some(()),
-                _ if self.is(&["case"]) => cases += 1,
-                _ if self.is(&["end"]) => cases = cases.saturating_sub(1),
-                _ => {}
-            }
-        }
-    }
-
-    /// Behind the next semicolon.
-    fn semicolon(&mut self) -> Option<()> {
-        while self.kind()? != Kind::Semicolon {
-            self.at += 1;
-        }
-        self.at += 1;
-        Some(())
-    }
-
-    /// `<<outer>>`
-    fn skip_label(&mut self) {
-        let starts = |sign: char| {
-            let token = self.tokens.get(self.at);
-            token.is_some_and(|token| token.text(self.body).starts_with(sign))
-        };
-        if !starts('<') {
-            return;
-        }
-        let rest = self.tokens.get(self.at..).unwrap_or_default();
-        let name = rest.iter().position(|token| token.kind == Kind::Word);
-        let signs = rest.iter().skip(name.map_or(0, |name| name + 1));
-        let closing = signs.take_while(|token| token.text(self.body).starts_with('>'));
-        self.at += name.map_or(1, |name| name + 1 + closing.count());
     }
 }
 
