@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::model::Step;
 use crate::sql::{Dialect, Script, ScriptError};
 
 use super::config::{DatabaseConfig, DialectsFrom};
@@ -34,6 +35,20 @@ impl Finding {
             help: help.into(),
             excusable: None,
         }
+    }
+
+    /// What live versions may not survive, in the script of this step.
+    pub fn unsurvived(
+        step: Step,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        let code = match step {
+            Step::Expand => "destructive-expand",
+            _ => "takes-too-much",
+        };
+        Self::new(code, span, message, help)
     }
 
     /// An allowance may excuse the statement at this place of the script.

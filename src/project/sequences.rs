@@ -1,7 +1,7 @@
 //! Numbers that the database gives out: which column takes its from a sequence from now on, and which statement lets a
 //! sequence go on from where its table is.
 
-use crate::sql::{Dialect, Mode, ObjectKind, Script, Statement};
+use crate::sql::{Dialect, Mode, ObjectKind, Script, Statement, altered_table};
 
 /// As many numbers may be taken from a sequence one by one.
 pub(super) const MOST: u64 = 10_000;
@@ -170,16 +170,7 @@ impl<'w> Numbered<'w> {
     /// `ALTER TABLE t ALTER c ADD GENERATED … AS IDENTITY`, and `ALTER TABLE t ALTER c SET DEFAULT nextval('s')`.
     pub fn of(words: &'w [String]) -> Option<Self> {
         let at = |index: usize| words.get(index).map_or("", String::as_str);
-        if at(0) != "alter" || at(1) != "table" {
-            return None;
-        }
-        let mut from = 2;
-        while matches!(at(from), "if" | "exists" | "only") {
-            from += 1;
-        }
-        while at(from + 1) == "." {
-            from += 2;
-        }
+        let from = altered_table(words)?;
         let table = words.get(from)?;
         for alter in from + 1..words.len() {
             if at(alter) != "alter" {

@@ -150,6 +150,8 @@ pub use tables::{
 #[cfg(feature = "parse")]
 pub use taken::Taking;
 #[cfg(feature = "parse")]
+pub use words::{altered_table, behind_schema};
+#[cfg(feature = "parse")]
 pub use written::Written;
 
 /// How a script is to be run.

@@ -182,6 +182,25 @@ pub(super) fn without_calls(
     plain
 }
 
+/// Where the table stands in the words of an `ALTER TABLE`, behind its schema; `None` of any other statement.
+#[must_use]
+pub fn altered_table(words: &[String]) -> Option<usize> {
+    let is_one = words.iter().take(2).eq(["alter", "table"]);
+    let rest = words.get(2..).filter(|_| is_one)?.iter();
+    let skipped = rest.take_while(|word| matches!(word.as_str(), "if" | "exists" | "only"));
+    let at = behind_schema(words, 2 + skipped.count());
+    (at < words.len()).then_some(at)
+}
+
+/// Where the last part of the name stands that begins here.
+#[must_use]
+pub fn behind_schema(words: &[String], mut at: usize) -> usize {
+    while words.get(at + 1).is_some_and(|dot| dot == ".") {
+        at += 2;
+    }
+    at
+}
+
 impl Statement {
     /// The table that it makes for as long as the session or the transaction.
     #[must_use]

@@ -13,9 +13,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let mut found = of_step(scripts, Step::Expand);
     found.extend(of_step(scripts, Step::Contract));
     // What a declared change gives back was computed before.
-    let is_declared = scripts
-        .manifest
-        .is_some_and(|manifest| manifest.is_of_a_change);
+    let is_declared = scripts.is_declared();
     if !is_declared {
         found.extend(of_step(scripts, Step::Revert));
     }
@@ -55,12 +53,8 @@ fn of_step(scripts: &Scripts<'_>, step: Step) -> Vec<(Step, Finding)> {
             if formats::makes(script, &computed.table) || is_back {
                 continue;
             }
-            let code = match step {
-                Step::Expand => "destructive-expand",
-                _ => "takes-too-much",
-            };
-            let finding = Finding::new(
-                code,
+            let finding = Finding::unsurvived(
+                step,
                 first_line(statement),
                 format!("live versions may not survive this: it {}", computed.why),
                 "give the column a type that holds every value, or let a backfill and a trigger fill a plain column",

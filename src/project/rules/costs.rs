@@ -3,8 +3,8 @@
 
 use crate::model::Step;
 use crate::sql::{
-    Cost, Dialect, Known, Place, Script, Statement, TableIndex, Weight, Work, checks_of_domain,
-    shows_not_null,
+    Cost, Dialect, Known, Place, Script, Statement, TableIndex, Weight, Work, altered_table,
+    behind_schema, checks_of_domain, shows_not_null,
 };
 
 use super::super::finding::Finding;
@@ -212,19 +212,12 @@ impl Around<'_> {
 
 /// The table of an `ALTER TABLE`.
 fn altered(words: &[String]) -> Option<&str> {
-    let rest = words.strip_prefix(&["alter".to_owned(), "table".to_owned()])?;
-    let skipped = rest
-        .iter()
-        .take_while(|word| matches!(word.as_str(), "if" | "exists" | "only"));
-    name_at(words, 2 + skipped.count())
+    words.get(altered_table(words)?).map(String::as_str)
 }
 
 /// The name that stands here, behind its schema.
-fn name_at(words: &[String], mut at: usize) -> Option<&str> {
-    while words.get(at + 1).is_some_and(|dot| dot == ".") {
-        at += 2;
-    }
-    words.get(at).map(String::as_str)
+fn name_at(words: &[String], at: usize) -> Option<&str> {
+    words.get(behind_schema(words, at)).map(String::as_str)
 }
 
 /// The default partition of this table, where the script makes one.

@@ -105,18 +105,16 @@ fn finding(step: Step, table: &str, statement: &Statement, met: &DefaultMet) -> 
             "each",
         ),
     };
-    let (code, help) = match step {
-        Step::Expand => (
-            "destructive-expand",
-            "give it a default that is let in, or none: versions that know of the column name it",
-        ),
-        _ => (
-            "takes-too-much",
-            "give the column another default, or none, in a migration whose contract comes before this one",
-        ),
+    let help = match step {
+        Step::Expand => {
+            "give it a default that is let in, or none: versions that know of the column name it"
+        }
+        _ => {
+            "give the column another default, or none, in a migration whose contract comes before this one"
+        }
     };
-    Finding::new(
-        code,
+    Finding::unsurvived(
+        step,
         first_line(statement),
         format!(
             "`{column}` of `{table}` has the default {default}, and {what}: {which} INSERT of a live version that leaves the column out is refused from then on"

@@ -12,9 +12,7 @@ use super::{Scripts, takes};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     // What a declared change takes along is told with the change.
-    let is_declared = scripts
-        .manifest
-        .is_some_and(|manifest| manifest.is_of_a_change);
+    let is_declared = scripts.is_declared();
     let Some(contract) = scripts.contract.filter(|_| !is_declared) else {
         return Vec::new();
     };

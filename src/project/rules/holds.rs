@@ -13,9 +13,7 @@ use super::super::scripts::first_line;
 use super::Scripts;
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
-    let is_declared = scripts
-        .manifest
-        .is_some_and(|manifest| manifest.is_of_a_change);
+    let is_declared = scripts.is_declared();
     let each = scripts.whole();
     each.filter(|(step, _)| *step == Step::Expand || !is_declared)
         .flat_map(|(step, script)| of_script(scripts, step, script))
@@ -166,12 +164,8 @@ impl Holding<'_> {
             Filled::By(by) => (at.max(by), ""),
             Filled::ByBackfill => (at, ", once backfill.sql has run"),
         };
-        let code = match self.step {
-            Step::Expand => "destructive-expand",
-            _ => "takes-too-much",
-        };
-        let finding = Finding::new(
-            code,
+        let finding = Finding::unsurvived(
+            self.step,
             first_line(self.script.statements.get(at)?),
             format!("live versions may not survive this{by}: {why}"),
             help,

@@ -12,9 +12,7 @@ use super::triggers::known_deeds;
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let dialect = scripts.dialect;
-    let is_declared = scripts
-        .manifest
-        .is_some_and(|manifest| manifest.is_of_a_change);
+    let is_declared = scripts.is_declared();
     let Some(script) = scripts
         .expand
         .filter(|_| dialect != Dialect::Sqlite && !is_declared)

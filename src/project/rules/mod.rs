@@ -49,10 +49,10 @@ pub use listed::{RULES, Rule, rule};
 pub(super) use widened::{Wider, is_widening, lifts_a_check};
 
 use crate::model::Step;
-use crate::sql::{Dialect, Ranged, Script, Statement};
+use crate::sql::{Dialect, Ranged, Script, Statement, Table};
 
 use super::finding::Finding;
-use super::later::Forward;
+use super::later::{self, Forward};
 use super::lint::LintConfig;
 use super::manifest::Manifest;
 use super::migration::Files;
@@ -108,6 +108,22 @@ impl<'a> Scripts<'a> {
         ]
         .into_iter()
         .filter_map(|(step, script)| Some((step, script?)))
+    }
+
+    /// Whether the scripts follow from `[change]`.
+    fn is_declared(&self) -> bool {
+        self.manifest
+            .is_some_and(|manifest| manifest.is_of_a_change)
+    }
+
+    /// A table as earlier migrations and the scripts up to the one of this step leave it, as far as they tell.
+    fn table(&self, step: Step, name: &str) -> Option<Table> {
+        let tables = later::tables_with(self.before(), self.dialect, name);
+        let mut tables = tables.unwrap_or_default();
+        let own = self.expand.filter(|_| step != Step::Expand);
+        let all = own.into_iter().chain(self.script(step));
+        all.for_each(|script| tables.apply(script));
+        tables.get(self.dialect, name).cloned()
     }
 
     /// The migrations that come before it.

@@ -43,18 +43,14 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 script,
                 code: &code,
                 parent,
-                known: table(scripts, step, script, parent),
+                known: scripts.table(step, parent),
             };
             if let Some((why, help)) = moment.wrong(statement) {
-                let code = match step {
-                    Step::Expand => "destructive-expand",
-                    _ => "takes-too-much",
-                };
                 let message = format!(
                     "live versions may not survive this: the trigger `{}` {why}",
                     moment.code.name
                 );
-                let finding = Finding::new(code, first_line(statement), message, help);
+                let finding = Finding::unsurvived(step, first_line(statement), message, help);
                 found.push((step, finding.excusable(index)));
             }
         }
@@ -72,17 +68,6 @@ struct Moment<'s> {
     /// The table whose rows fire it, and what is known of that.
     parent: &'s str,
     known: Option<Table>,
-}
-
-/// A table as earlier migrations and the scripts up to this one leave it.
-fn table(scripts: &Scripts<'_>, step: Step, script: &Script, name: &str) -> Option<Table> {
-    let dialect = scripts.dialect;
-    let mut tables = later::tables_with(scripts.before(), dialect, name).unwrap_or_default();
-    if let Some(own) = scripts.expand.filter(|_| step != Step::Expand) {
-        tables.apply(own);
-    }
-    tables.apply(script);
-    tables.get(dialect, name).cloned()
 }
 
 impl Moment<'_> {
@@ -137,7 +122,7 @@ impl Moment<'_> {
         let columns = match &insert.columns {
             Some(columns) => columns.clone(),
             None => {
-                let table = table(self.scripts, self.step, self.script, &insert.place.table)?;
+                let table = self.scripts.table(self.step, &insert.place.table)?;
                 table
                     .columns
                     .into_iter()

@@ -148,10 +148,7 @@ impl Own<'_> {
 
     /// Why rows that leave a new column out are refused for what stands at it: whichever migration it is, nobody fills it.
     fn added(&self, statement: &Statement) -> Option<String> {
-        let is_declared = self
-            .scripts
-            .manifest
-            .is_some_and(|manifest| manifest.is_of_a_change);
+        let is_declared = self.scripts.is_declared();
         let why = statement.adds_what_refuses(self.scripts.dialect)?;
         let mut objects = statement.objects();
         let is_back = objects.any(|object| {

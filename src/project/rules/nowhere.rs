@@ -5,7 +5,6 @@ use crate::model::Step;
 use crate::sql::{Dependent, Dependents, Dialect, Table};
 
 use super::super::finding::Finding;
-use super::super::later;
 use super::super::scripts::first_line;
 use super::Scripts;
 use super::triggers::known_deeds;
@@ -22,13 +21,8 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         let mut known = Dependents::made_by(script);
         known_deeds(scripts.before(), &mut known, &code);
         let table = |name: &str| -> Option<Table> {
-            let mut tables =
-                later::tables_with(scripts.before(), dialect, name).unwrap_or_default();
-            tables.apply(script);
-            tables
-                .get(dialect, name)
-                .filter(|table| table.is_certain)
-                .cloned()
+            let table = scripts.table(Step::Expand, name);
+            table.filter(|table| table.is_certain)
         };
         let in_vain = known.written_by(&code).into_iter().find_map(|written| {
             let of = table(&written.place.table)?;

@@ -28,13 +28,9 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             {
                 continue;
             }
-            let code = match step {
-                Step::Expand => "destructive-expand",
-                _ => "takes-too-much",
-            };
             let Numbered { table, column, .. } = numbered;
-            let finding = Finding::new(
-                code,
+            let finding = Finding::unsurvived(
+                step,
                 first_line(statement),
                 format!(
                     "live versions may not survive this: it has `{column}` of `{table}` take its numbers from a sequence that begins at 1, and \

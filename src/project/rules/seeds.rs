@@ -12,9 +12,7 @@ use super::{Scripts, formats};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let dialect = scripts.dialect;
-    let is_declared = scripts
-        .manifest
-        .is_some_and(|manifest| manifest.is_of_a_change);
+    let is_declared = scripts.is_declared();
     // MySQL and SQLite go on behind the largest number that is there.
     if dialect != Dialect::Postgres || is_declared {
         return Vec::new();
@@ -38,16 +36,12 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             if is_seen_to(script, table, &column, largest) {
                 continue;
             }
-            let code = match step {
-                Step::Expand => "destructive-expand",
-                _ => "takes-too-much",
-            };
             let which = match largest {
                 Some(number) => format!(" (up to {number})"),
                 None => String::new(),
             };
-            let finding = Finding::new(
-                code,
+            let finding = Finding::unsurvived(
+                step,
                 first_line(statement),
                 format!(
                     "live versions may not survive this: it writes numbers of `{column}` in `{table}` out{which}, which the database gives out: \

@@ -2,7 +2,7 @@
 //! of one fails, whatever it changes.
 
 use crate::model::Step;
-use crate::sql::{Dialect, Script, Statement, Tables};
+use crate::sql::{Dialect, Script, Statement, Tables, altered_table};
 
 use super::super::finding::Finding;
 use super::super::scripts::first_line;
@@ -86,18 +86,10 @@ impl Left {
         words: &[String],
     ) -> Option<Self> {
         let has = |wanted: &[&str]| words.windows(wanted.len()).any(|found| found == wanted);
-        if !has(&["not", "valid"]) || !has(&["alter", "table"]) {
+        if !has(&["not", "valid"]) {
             return None;
         }
-        let at = |index: usize| words.get(index).map_or("", String::as_str);
-        let mut from = 2;
-        while matches!(at(from), "if" | "exists" | "only") {
-            from += 1;
-        }
-        while at(from + 1) == "." {
-            from += 2;
-        }
-        let table = words.get(from)?.clone();
+        let table = words.get(altered_table(words)?)?.clone();
         // The constraint that NOT VALID is said of.
         let valid = words.windows(2).position(|pair| pair == ["not", "valid"])?;
         let begins = words.get(..valid)?.iter().rposition(|word| word == "add")?;

@@ -11,7 +11,7 @@ use super::{Dialect, Statement};
 mod arithmetic;
 mod calls;
 mod expression;
-mod shape;
+pub(super) mod shape;
 
 use expression::Expression;
 use shape::Shape;

@@ -3,11 +3,11 @@
 use super::super::Dialect;
 
 /// Why an expression may have no value; completes "whose expression …".
-pub(super) type Why = String;
+pub(crate) type Why = String;
 
 /// What a value can be.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// As many characters; `None` where there is no bound.
     Text(Option<u32>),
     /// An integer of as many bytes.

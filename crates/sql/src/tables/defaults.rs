@@ -2,6 +2,7 @@
 
 use super::listed::{listed, plain};
 use super::{ConstraintRule, Dialect, Table, TableColumn, same};
+use crate::computed::shape::Shape;
 use crate::lexeme::{self, Kind};
 use crate::{Outcome, Value, checked};
 
@@ -168,20 +169,13 @@ impl Table {
 
 /// Whether a text is no longer than the type says, blanks at its end left aside.
 fn fits(dialect: Dialect, constant: &str, kind: &str) -> bool {
-    let lower = kind.trim().to_ascii_lowercase();
-    let is_text = ["varchar", "char"]
-        .iter()
-        .any(|word| lower.starts_with(word));
-    if dialect == Dialect::Sqlite || !is_text || lower.contains('[') {
+    if dialect == Dialect::Sqlite {
         return true;
     }
-    let length = lower
-        .split_once('(')
-        .and_then(|(_, rest)| rest.split_once(')'));
-    let length = length.and_then(|(length, _)| length.trim().parse::<usize>().ok());
-    let text = plain(dialect, constant);
-    match (length, text) {
-        (Some(length), Some(text)) => text.trim_end().chars().count() <= length,
+    match (Shape::of_type(dialect, kind), plain(dialect, constant)) {
+        (Shape::Text(Some(most)), Some(text)) => {
+            text.trim_end().chars().nth(most as usize).is_none()
+        }
         _ => true,
     }
 }
