@@ -174,21 +174,24 @@ fn denied(db: &Db) -> Vec<String> {
     all
 }
 
+/// How an instance of `web` asks to be let in.
+fn admission<'a>(version: &'a str, instance: &'a str) -> [&'a str; 7] {
+    [
+        "admit",
+        "--service",
+        "web",
+        "--version",
+        version,
+        "--instance",
+        instance,
+    ]
+}
+
 fn an_instance_is_refused_what_is_not_its_own(backend: &str) {
     let roles = Roles::on(backend);
     let web = roles.as_role("shop_web");
     let instance = roles.project("shop_web");
-    instance
-        .migrate(&[
-            "admit",
-            "--service",
-            "web",
-            "--version",
-            "1.1.0",
-            "--instance",
-            "a",
-        ])
-        .expect_code(0);
+    instance.migrate(&admission("1.1.0", "a")).expect_code(0);
     for statement in denied(&web) {
         let refused = web
             .try_execute(&statement)
@@ -265,17 +268,7 @@ fn what_an_instance_can_write_stops_nobody(backend: &str) {
     );
     let of = |table: &str| web.ledger(table);
     let admit = |version: &str, name: &str| {
-        instance.migrate(&[
-            "admit",
-            "--service",
-            "web",
-            "--version",
-            version,
-            "--instance",
-            name,
-            "--for",
-            "1h",
-        ])
+        instance.migrate(&[&admission(version, name)[..], &["--for", "1h"]].concat())
     };
     admit("1.0.0", "honest").expect_code(0);
     assert!([10, 11].contains(&coordinator.migrate(&["gate", "contract", "1"]).code));
@@ -386,18 +379,12 @@ fn long_rows_keep_nobody_out(backend: &str) {
     }
     // 100 MiB of memory, which is less than all of them and what is made of them.
     let shell = ["-c", "ulimit -d 102400; exec \"$@\"", "sh"];
-    let admit = [
-        env!("CARGO_BIN_EXE_migrate"),
-        "admit",
-        "--service",
-        "web",
-        "--version",
-        "1.1.0",
-        "--instance",
-        "next",
-    ];
+    let program = [env!("CARGO_BIN_EXE_migrate")];
     let admitted = instance
-        .spawn_program("sh", &[&shell[..], &admit].concat())
+        .spawn_program(
+            "sh",
+            &[&shell[..], &program, &admission("1.1.0", "next")].concat(),
+        )
         .wait();
     assert_eq!(admitted.code, 0, "{admitted:?}");
 }
@@ -408,17 +395,7 @@ fn a_counter_that_is_set_back_makes_nobody_unseen(backend: &str) {
     let instance = roles.project("shop_web");
     let coordinator = roles.project("shop_migrator");
     let admit = |version: &str| {
-        instance
-            .migrate(&[
-                "admit",
-                "--service",
-                "web",
-                "--version",
-                version,
-                "--instance",
-                "a",
-            ])
-            .expect_code(0);
+        instance.migrate(&admission(version, "a")).expect_code(0);
         // And it has gone again.
         roles
             .admin
