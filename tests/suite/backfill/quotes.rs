@@ -1,7 +1,7 @@
 //! A typo in double quotes, of which SQLite by itself makes a text.
 
 use crate::support::backend::Db;
-use crate::support::shop::{APPEND_ONLY, BACKFILL, NAME, Shop, said};
+use crate::support::shop::{APPEND_ONLY, BACKFILL, CONTRACT, NAME, Shop, said};
 
 const ADVICE: &str = "Nothing in double quotes is taken for a text here";
 
@@ -36,6 +36,20 @@ fn a_typo_in_double_quotes_is_no_text_to_sqlite() {
 
     shop.name_migration(APPEND_ONLY);
     shop.run(&["backfill"], 0);
+    // A script that alters a table beside is no other.
+    let kept = "CREATE TABLE kept (id INTEGER PRIMARY KEY, name TEXT);\n\
+                ALTER TABLE users ADD COLUMN more TEXT;\n";
+    let mistyped =
+        format!("{kept}INSERT INTO kept SELECT id, \"full_nmae\" FROM users;\n{CONTRACT}");
+    shop.project
+        .migration(NAME, &[("contract.sql", mistyped.as_str())]);
+    let refused = said(&shop.run(&["contract"], 1));
+    assert!(
+        refused.contains("no such column: \"full_nmae\""),
+        "{refused}"
+    );
+    assert!(refused.contains("contract.sql:3"), "{refused}");
+    shop.name_migration(APPEND_ONLY);
     shop.run(&["contract"], 0);
     assert_eq!(shop.db.value("SELECT min(kind) FROM kinds"), "none");
 }

@@ -46,7 +46,6 @@ use error::from_sqlx;
 pub use holders::holders_of_file;
 use holders::named;
 use looking_up::{LOCKED_OUT, by_itself};
-use names::Unfound;
 use rebuild::Before;
 
 /// Whether the connection enforces them.
@@ -64,7 +63,6 @@ pub(super) struct Sqlite {
     /// message to the thread that works on the file takes as long as a small statement.
     beginning: Option<&'static str>,
     foreign_keys: ForeignKeys,
-    unfound: Unfound,
     /// What stood in the schema before the script that is running.
     before: Option<Before>,
     first_look: FirstLook,
@@ -98,7 +96,7 @@ impl Sqlite {
         let mut inner = SqliteConnection::connect_with(&connect)
             .await
             .map_err(|error| from_sqlx(&error))?;
-        names::read(&mut inner, Unfound::Refused).await?;
+        names::read(&mut inner, names::Unfound::Refused).await?;
         // The file is only looked at when something is read from it.
         inner
             .execute("SELECT count(*) FROM sqlite_master")
@@ -110,7 +108,6 @@ impl Sqlite {
             in_transaction: false,
             beginning: None,
             foreign_keys: ForeignKeys::On,
-            unfound: Unfound::Refused,
             before: None,
             first_look: FirstLook::by(options.owners),
             stop: Stop::new(options.interrupt),
@@ -309,16 +306,18 @@ impl Connection for Sqlite {
         statements: &[&str],
     ) -> Result<Vec<Answer>, Stopped> {
         // A statement of the user's that holds a question mark must not get one of our values.
-        if calls.iter().any(|call| !call.parameters.is_empty()) {
+        let is_apart = calls.iter().any(|call| !call.parameters.is_empty())
+            || statements.iter().any(|statement| names::alters(statement));
+        if is_apart {
             let answers = self.call(calls).await?;
-            self.send(&[], statements).await?;
+            self.send_theirs(statements).await?;
             return Ok(answers);
         }
         self.send(calls, statements).await
     }
 
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        self.plain(sql).await
+        self.plain_read(sql).await
     }
 
     async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {
@@ -376,7 +375,6 @@ impl Connection for Sqlite {
         if self.stop.is_lost {
             return Ok(());
         }
-        self.read_unfound(Unfound::Refused).await?;
         if self.foreign_keys == ForeignKeys::Off {
             self.ending();
             let restored = self.plain("PRAGMA foreign_keys = ON").await;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{self, Unfound};
 use super::{ForeignKeys, Sqlite, identifier};
 use crate::database::{Connection, DatabaseError, ErrorKind};
 use crate::sql::{Effect, Object, ObjectKind, Script, Verb};
@@ -55,17 +54,6 @@ impl Sqlite {
             self.plain("PRAGMA foreign_keys = OFF").await?;
         }
         self.before = Some(before);
-        if alters(script) {
-            self.read_unfound(Unfound::Text).await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn read_unfound(&mut self, unfound: Unfound) -> Result<(), DatabaseError> {
-        if self.unfound != unfound {
-            names::read(&mut self.inner, unfound).await?;
-            self.unfound = unfound;
-        }
         Ok(())
     }
 
@@ -464,11 +452,4 @@ fn may_break_views(script: &Script) -> bool {
         statement.effect == Effect::Data
             || (statement.object.is_some() && statement.objects().all(creates))
     })
-}
-/// Whether SQLite reads the schema again, with what its views and triggers hold.
-fn alters(script: &Script) -> bool {
-    let texts = script.statements.iter().map(|statement| &statement.text);
-    texts
-        .filter_map(|text| text.get(..5))
-        .any(|word| word.eq_ignore_ascii_case("ALTER"))
 }
