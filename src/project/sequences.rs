@@ -166,33 +166,46 @@ pub(super) struct Numbered<'w> {
     pub named: Option<&'w str>,
 }
 
+/// What is said of each column of an `ALTER TABLE t ALTER c …`: the table, the column, and the words behind it.
+fn altered_columns(words: &[String]) -> impl Iterator<Item = (&str, &str, &[String])> {
+    let from = altered_table(words).unwrap_or(words.len());
+    (from + 1..words.len()).filter_map(move |alter| {
+        let is_it = words.get(alter).is_some_and(|word| word == "alter");
+        let is_told = words.get(alter + 1).is_some_and(|word| word == "column");
+        let name = if is_told { alter + 2 } else { alter + 1 };
+        let column = words.get(name).filter(|_| is_it)?;
+        Some((
+            words.get(from)?.as_str(),
+            column.as_str(),
+            words.get(name + 1..)?,
+        ))
+    })
+}
+
+/// The table and the column that `ALTER TABLE t ALTER c RESTART` has count on from another number.
+pub(super) fn restarted(words: &[String]) -> Option<(&str, &str)> {
+    altered_columns(words).find_map(|(table, column, rest)| {
+        let mut own = rest.iter().take_while(|word| *word != ",");
+        own.any(|word| word == "restart").then_some((table, column))
+    })
+}
+
 impl<'w> Numbered<'w> {
     /// `ALTER TABLE t ALTER c ADD GENERATED … AS IDENTITY`, and `ALTER TABLE t ALTER c SET DEFAULT nextval('s')`.
     pub fn of(words: &'w [String]) -> Option<Self> {
-        let at = |index: usize| words.get(index).map_or("", String::as_str);
-        let from = altered_table(words)?;
-        let table = words.get(from)?;
-        for alter in from + 1..words.len() {
-            if at(alter) != "alter" {
-                continue;
-            }
-            let name = match at(alter + 1) {
-                "column" => alter + 2,
-                _ => alter + 1,
-            };
-            let column = words.get(name)?;
-            let named = match (at(name + 1), at(name + 2), at(name + 3)) {
+        altered_columns(words).find_map(|(table, column, rest)| {
+            let at = |index: usize| rest.get(index).map_or("", String::as_str);
+            let named = match (at(0), at(1), at(2)) {
                 ("add", "generated", _) => None,
-                ("set", "default", "nextval") => Some(sequence(at(name + 5))),
-                _ => continue,
+                ("set", "default", "nextval") => Some(sequence(at(4))),
+                _ => return None,
             };
-            return Some(Self {
+            Some(Self {
                 table,
                 column,
                 named,
-            });
-        }
-        None
+            })
+        })
     }
 
     /// Whether the statement tells the sequence where it goes on.

@@ -1,11 +1,12 @@
-//! A column of a table that was there and that numbers itself from now on: the new sequence begins at 1, where rows are.
+//! A column of a table that was there and that numbers itself from now on: the new sequence begins at 1, where rows are. And one
+//! that a contract or a revert has count on from another number.
 
 use crate::model::Step;
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Script};
 
 use super::super::finding::Finding;
 use super::super::scripts::first_line;
-use super::super::sequences::Numbered;
+use super::super::sequences::{Numbered, restarted};
 use super::{Scripts, formats};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
@@ -16,6 +17,22 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     for (step, script) in scripts.whole() {
         for (index, statement) in script.statements.iter().enumerate() {
             let words = statement.words(scripts.dialect);
+            if let Some((table, column)) = restarted(&words)
+                && step != Step::Expand
+                && !formats::makes(script, table)
+                && !is_numbered_before(scripts, script, index, (table, column))
+            {
+                let finding = Finding::unsurvived(
+                    step,
+                    first_line(statement),
+                    format!(
+                        "live versions may not survive this: it has `{column}` of `{table}` count on from another number, and their INSERTs fail \
+                         where rows have those that come"
+                    ),
+                    "leave it out: what numbers itself goes on from where it was",
+                );
+                found.push((step, finding.excusable(index)));
+            }
             let Some(numbered) = Numbered::of(&words) else {
                 continue;
             };
@@ -45,6 +62,20 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         }
     }
     found
+}
+
+/// Whether the script has the column number itself above this statement, so that it says where that begins.
+fn is_numbered_before(
+    scripts: &Scripts<'_>,
+    script: &Script,
+    index: usize,
+    of: (&str, &str),
+) -> bool {
+    let before = script.statements.get(..index).unwrap_or_default();
+    before.iter().any(|one| {
+        let words = one.words(scripts.dialect);
+        Numbered::of(&words).is_some_and(|numbered| (numbered.table, numbered.column) == of)
+    })
 }
 
 /// Whether it says where it begins, or is a sequence that was there before this migration.

@@ -120,11 +120,15 @@ fn a_column_that_numbers_itself_goes_on_from_where_it_was() {
         ("CREATE SEQUENCE s START 5000;\nALTER TABLE users ALTER id SET DEFAULT nextval('s');\n".to_owned(), true),
         ("CREATE SEQUENCE s;\nALTER TABLE users ALTER id SET DEFAULT nextval('s');\nSELECT setval('s', max(id)) FROM users;\n".to_owned(), true),
         ("ALTER TABLE users ALTER id SET DEFAULT nextval('users_id_seq');\n".to_owned(), true),
+        ("ALTER TABLE users ALTER COLUMN id RESTART WITH 1;\n".to_owned(), false),
+        ("ALTER TABLE users ALTER id SET INCREMENT BY 2 RESTART;\n".to_owned(), false),
+        ("ALTER TABLE users ALTER id SET INCREMENT BY 2;\n".to_owned(), true),
     ];
     let cases: Vec<(&str, bool)> = cases.iter().map(|(sql, is)| (sql.as_str(), *is)).collect();
     let of = |sql: &str| {
         let found = alone("postgres", BASE, OLD, "contract.sql", sql);
-        let is_of_it = |line: &String| line.contains("begins at 1");
+        let is_of_it =
+            |line: &String| line.contains("begins at 1") || line.contains("count on from another");
         found.into_iter().filter(is_of_it).collect()
     };
     judge(&cases, "takes-too-much", of);

@@ -369,6 +369,11 @@ mod tests {
                 true,
             ),
             (
+                "BEFORE DELETE",
+                "IF lower(TG_OP) = 'delete' THEN RETURN NEW; END IF; RETURN OLD;",
+                false,
+            ),
+            (
                 "BEFORE UPDATE OR DELETE",
                 "IF TG_OP = 'UPDATE' THEN RETURN NEW; END IF; RETURN OLD;",
                 true,

@@ -95,8 +95,18 @@ impl Reader<'_> {
             let written = self.between(at..end);
             format!("returns another row than the one that is written (`{written}`)")
         };
+        let is_null = || {
+            format!(
+                "returns what is NULL where a row is deleted (`{}`): no DELETE happens any longer, without a word, and rows that a \
+                 foreign key takes along stay as well",
+                self.between(at..end)
+            )
+        };
         let Some(returns) = &self.returns else {
-            // Who asks in words that are not read here may know what goes where.
+            // Who asks in words that are not read here may know what goes where; unless it is always the same.
+            if writes == [Write::Delete] {
+                return (!self.gives_what_goes(at + 1, end)).then(is_null);
+            }
             let may_be_deleted = writes.contains(&Write::Delete);
             let is_right = may_be_deleted || self.returns_what_is_written(at + 1, end);
             return match is_old {
@@ -106,11 +116,7 @@ impl Reader<'_> {
         };
         let come = returns.get(&at).map_or(&[][..], Vec::as_slice);
         if come.contains(&Write::Delete) && !self.gives_what_goes(at + 1, end) {
-            return Some(format!(
-                "returns what is NULL where a row is deleted (`{}`): no DELETE happens any longer, without a word, and rows that a \
-                 foreign key takes along stay as well",
-                self.between(at..end)
-            ));
+            return Some(is_null());
         }
         let is_written = || come.iter().any(|write| *write != Write::Delete);
         match is_old {
