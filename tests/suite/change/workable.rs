@@ -88,3 +88,35 @@ scenario!(
         );
     }
 );
+
+scenario!(
+    fn an_index_beside_another_format_is_no_way_back(db: Db) {
+        let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
+        let manifest = "description = \"Names in capitals\"\n[services.web]\nold = \"<1.1.0\"\nnew = \">=1.1.0\"\n\
+                        [backfill]\ntable = \"users\"\nkey = \"id\"\n\
+                        remaining = \"SELECT count(*) FROM users WHERE full_name <> upper(full_name)\"\n";
+        let backfill =
+            "UPDATE users SET full_name = upper(full_name) WHERE id > :after AND id <= :upto;";
+        let drop = match shop.db.backend.name {
+            "mysql" => "DROP INDEX capitals ON users;",
+            _ => "DROP INDEX capitals;",
+        };
+        shop.project.migration(
+            "0001_capitals",
+            &[
+                ("migration.toml", manifest),
+                ("expand.sql", "CREATE INDEX capitals ON users (full_name);"),
+                ("backfill.sql", backfill),
+                ("revert.sql", drop),
+            ],
+        );
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        let admit = "admit --service web --version 1.1.0 --instance a --for 1h";
+        let admit: Vec<&str> = admit.split(' ').collect();
+        shop.run(&admit, 0);
+        shop.run(&["fleet", "forget", "a", "--reason", "it is gone"], 0);
+        let refused = shop.run(&["revert", "1"], 11);
+        assert!(refused.stdout.contains("going back would"), "{refused:?}");
+    }
+);

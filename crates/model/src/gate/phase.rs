@@ -365,7 +365,14 @@ fn explain(
                     loss.into()
                 }]
             }
-            Step::Revert if evidence.facts.holding_nothing.contains(&id.number()) => Vec::new(),
+            // Where there is an old format, the rows themselves may be what it cannot read.
+            Step::Revert
+                if evidence.facts.holding_nothing.contains(&id.number())
+                    && !declaration.has_old()
+                    && !declaration.parts.backfill =>
+            {
+                Vec::new()
+            }
             Step::Expand | Step::Revert => vec![
                 Reason::DataLoss {
                     migration: id.clone(),
