@@ -77,7 +77,8 @@ fn moved(script: &Script, index: usize) -> Option<(Of, Forward)> {
     }
     let is_its_own = match &of {
         Of::Column(of, name) => of == table && name == column,
-        Of::Named(_) => true,
+        // That of another table is not moved back either.
+        Of::Named(name) => is_guarded || is_named_for(script, index, name, (table, column)),
     };
     let is_held = || script.mode == Mode::Transactional && is_held(script, index, table, column);
     (is_its_own && (is_guarded || is_held())).then_some((of, Forward::PastAll))
@@ -121,6 +122,37 @@ fn with_sequence(words: &[String]) -> Option<(Of, String)> {
     Some((found?, text.join(" ")))
 }
 
+/// Whether a sequence of this name is the column's: by the name that the database gives it, also of a copy that has taken the
+/// table's place, or because a statement above this one has given it to the column.
+fn is_named_for(script: &Script, index: usize, name: &str, (table, column): (&str, &str)) -> bool {
+    let dialect = script.dialect;
+    let is_usual = |of: &str| dialect.may_be_same_name(name, &format!("{of}_{column}_seq"));
+    let before = script.statements.get(..index).unwrap_or_default();
+    is_usual(table)
+        || before.iter().any(|one| {
+            let words = one.words(dialect);
+            let is_given = Numbered::of(&words).is_some_and(|numbered| {
+                (numbered.table, numbered.column) == (table, column) && numbered.named == Some(name)
+            });
+            is_given || is_swapped(dialect, one, table, is_usual)
+        })
+}
+
+/// Whether the statement puts a copy in the place of this table, whose name `is_it`.
+fn is_swapped(
+    dialect: Dialect,
+    statement: &Statement,
+    table: &str,
+    is_it: impl Fn(&str) -> bool,
+) -> bool {
+    statement.objects().any(|object| {
+        let to = object.renamed_to.as_deref();
+        object.kind == ObjectKind::Table
+            && to.is_some_and(|to| dialect.may_be_same_name(to, table))
+            && is_it(&object.name)
+    })
+}
+
 /// Whether nobody else inserts into the table from a statement above this one on.
 fn is_held(script: &Script, index: usize, table: &str, column: &str) -> bool {
     let dialect = script.dialect;
@@ -129,12 +161,7 @@ fn is_held(script: &Script, index: usize, table: &str, column: &str) -> bool {
         let own = one.words(dialect);
         let is_numbered = Numbered::of(&own)
             .is_some_and(|numbered| numbered.table == table && numbered.column == column);
-        let is_swapped = one.objects().any(|object| {
-            let to = object.renamed_to.as_deref();
-            object.kind == ObjectKind::Table
-                && to.is_some_and(|to| dialect.may_be_same_name(to, table))
-        });
-        is_numbered || is_swapped || locks(&own, table)
+        is_numbered || is_swapped(dialect, one, table, |_| true) || locks(&own, table)
     })
 }
 

@@ -138,6 +138,9 @@ fn a_column_that_numbers_itself_goes_on_from_where_it_was() {
         ("SELECT setval(pg_get_serial_sequence('users', 'id'), max(id)) FROM users;\n".to_owned(), false),
         (with(";\nSELECT setval(pg_get_serial_sequence('users', 'id'), max(n)) FROM users"), false),
         (with(";\nSELECT setval('other', max(n)) FROM users"), false),
+        (with(";\nSELECT setval('orders_id_seq', max(id)) FROM users"), false),
+        (with(";\nSELECT setval('users_id_seq', max(id)) FROM users"), true),
+        (with(";\nSELECT setval('orders_id_seq', greatest(max(id), nextval('orders_id_seq'))) FROM users"), true),
         (
             "CREATE TABLE copy (LIKE users INCLUDING ALL);\nINSERT INTO copy SELECT * FROM users;\nALTER TABLE users RENAME TO gone;\n\
              ALTER TABLE copy RENAME TO users;\nSELECT setval(pg_get_serial_sequence('users', 'id'), max(id)) FROM users;\n"
