@@ -90,6 +90,7 @@ pub(super) fn apply(
             return Some(finding);
         }
         let condition = match step {
+            _ if finding.code == "still-required" => "if these versions still write it",
             Step::Expand => "if no live version can notice it",
             Step::Backfill | Step::Contract | Step::Revert => "if nothing is lost by it",
         };

@@ -204,6 +204,12 @@ pub const RULES: &[Rule] = &[
         ..error("silent-loss", SCRIPTS)
     },
     Rule {
+        finds: "a contract that takes away a column which is NOT NULL without a default",
+        why: "A contract waits until nobody uses the column any more, so the versions that no longer know it are live before: each of their INSERTs leaves it out, and is refused until then.",
+        instead: "Let expand.sql say what stands in it until then (SET DEFAULT, or a BEFORE INSERT trigger), with `new` for the versions that leave it out and `sync = \"both\"`; `migrate new NAME --drop users.a --fill \"'-'\"` writes all of it. On SQLite build the table anew with a default in a migration before.",
+        ..error("still-required", &[Step::Contract])
+    },
+    Rule {
         finds: "a contract or a revert that takes away what does not belong to its format",
         why: "What expand.sql added, what another migration needs, or what nothing here carries over is still used.",
         instead: "Name what belongs to the old format, or leave it to a migration whose expand.sql says so.",

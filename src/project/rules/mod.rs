@@ -33,6 +33,7 @@ mod shadowed;
 mod shipped;
 mod spoken;
 mod sqlite;
+mod still_required;
 mod swapped;
 mod takes;
 mod there;
@@ -172,6 +173,7 @@ const CHECKS: &[Check] = &[
     seeds::check,
     shadowed::check,
     sqlite::check,
+    still_required::check,
     swapped::check,
     too_new::check,
     triggers::check,

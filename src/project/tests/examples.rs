@@ -12,6 +12,8 @@ const URLS: &[(Dialect, &str)] = &[
 const DECLARED: &str =
     "description = \"x\"\nsync = \"both\"\n[services.web]\nold = \"<2\"\nnew = \">=1\"\n";
 const READ_FIRST: &str = "description = \"x\"\nsync = \"to-new\"\n[services.web]\nreads = { old = \"<2\", new = \">=2\" }\nwrites = { old = \"<3\", new = \">=3\" }\n";
+const NEW_FIRST: &str =
+    "description = \"x\"\nsync = \"both\"\n[services.web]\nold = \"<2\"\nnew = \">=2\"\n";
 const FILLED: &str = "description = \"x\"\n[services.web]\nold = \"<2\"\nnew = \">=1\"\n[backfill]\ntable = \"users\"\nkey = \"id\"\nremaining = \"SELECT count(*) FROM users WHERE b IS NULL\"\n";
 
 /// What is found in a project of two migrations, of which the first makes the tables and the second has these files.
@@ -259,6 +261,21 @@ const EXAMPLES: &[Example] = {
             "ALTER TABLE users DROP COLUMN a CASCADE",
             "ALTER TABLE users DROP COLUMN a",
         ),
+        Example {
+            rule: "still-required",
+            dialect: Postgres,
+            file: "expand.sql",
+            beside: &[
+                (
+                    "0001_base/expand.sql",
+                    "CREATE TABLE users (id int PRIMARY KEY, a text NOT NULL)",
+                ),
+                ("contract.sql", "ALTER TABLE users DROP COLUMN a"),
+                ("migration.toml", NEW_FIRST),
+            ],
+            found: "ALTER TABLE users ADD COLUMN b text",
+            fine: "ALTER TABLE users ALTER COLUMN a SET DEFAULT '-'",
+        },
         Example {
             rule: "takes-too-much",
             dialect: Sqlite,

@@ -16,6 +16,7 @@ mod moments;
 mod newer;
 mod rebuilt;
 mod reports;
+mod required;
 mod rows;
 mod scripts;
 mod squawk;
