@@ -56,6 +56,7 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> LintConfig {
         postgres: release("postgres", "postgres = \"15\""),
         mysql: release("mysql", "mysql = \"8.0.36\""),
         mariadb: release("mariadb", "mariadb = \"10.11\""),
+        sqlite: release("sqlite", "sqlite = \"3.40\""),
     };
     let mut off = BTreeMap::new();
     for (name, reason) in table.named_strings("off", "off = { locks-out = \"why\" }") {

@@ -70,9 +70,17 @@ const VALUES: &[Option<&str>] = &[
     Some("NULL"),
 ];
 
+/// A shop whose applications have the SQLite of this build: an older one knows no `concat_ws`.
+fn newest_shop(db: Db) -> Shop {
+    Shop::with_config(
+        db,
+        "[lint]\nsqlite = \"3.50\"\n[services.web]\nmin_instances = 0\n",
+    )
+}
+
 /// A shop whose one migration is declared like this, with its scripts generated.
 fn declared(db: Db, manifest: &str) -> Shop {
-    let shop = Shop::new(db);
+    let shop = newest_shop(db);
     shop.project.migration(ID, &[("migration.toml", manifest)]);
     shop.run(&["check"], 1);
     shop.run(&["generate"], 0);
@@ -656,7 +664,7 @@ fn scripts_that_no_longer_follow_are_told() {
 
 #[test]
 fn what_new_has_written_is_filled_in() {
-    let shop = Shop::new(Db::on("sqlite"));
+    let shop = newest_shop(Db::on("sqlite"));
     shop.run(&["new", "names"], 0);
     shop.project.file(format!("{ID}/migration.toml"), SPLIT);
     let output = shop.run(&["check"], 1);

@@ -143,6 +143,8 @@ pub use scheme::dialect_of_url;
 #[cfg(feature = "parse")]
 pub use sent::Sent;
 #[cfg(feature = "parse")]
+pub use sqlite::{Newer as NewerSqlite, newer as newer_sqlite};
+#[cfg(feature = "parse")]
 pub use tables::{
     Action, Asks, ConstraintRule, DefaultMet, Meets, SaidWith, Table, TableColumn, TableConstraint,
     TableIndex, TableTrigger, Tables, listed,

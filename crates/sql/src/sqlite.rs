@@ -3,6 +3,7 @@
 mod alter;
 mod functions;
 mod lexer;
+mod since;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use super::lexeme::{self, Kind, Token};
 use super::{Ddl, Dialect, Effect, Loss, Object, ObjectKind, ScriptError, Verb, nulls};
 
 pub(super) use functions::of_another_database;
+pub use since::{Newer, newer};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     dialect: Dialect::Sqlite,

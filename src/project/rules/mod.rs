@@ -10,6 +10,7 @@ mod costs;
 mod defaults;
 mod filled;
 mod formats;
+mod full_text;
 mod goes_along;
 mod holds;
 mod ledger;
@@ -20,6 +21,7 @@ mod may_fail;
 mod moments;
 mod named;
 mod narrows;
+mod newer_sqlite;
 mod no_transaction;
 mod nowhere;
 mod numbers;
@@ -33,6 +35,7 @@ mod shadowed;
 mod shipped;
 mod spoken;
 mod sqlite;
+mod sqlite_code;
 mod still_required;
 mod swapped;
 mod takes;
@@ -157,12 +160,14 @@ const CHECKS: &[Check] = &[
     costs::check,
     defaults::check,
     filled::check,
+    full_text::check,
     goes_along::check,
     holds::check,
     left_behind::check,
     loses::check,
     may_fail::check,
     moments::check,
+    newer_sqlite::check,
     no_transaction::check,
     nowhere::check,
     numbers::check,
@@ -173,6 +178,7 @@ const CHECKS: &[Check] = &[
     seeds::check,
     shadowed::check,
     sqlite::check,
+    sqlite_code::check,
     still_required::check,
     swapped::check,
     too_new::check,

@@ -319,6 +319,12 @@ const LINT: Section = Section::of(&[
         "The oldest MariaDB that the scripts run on",
     ),
     Key::new(
+        "sqlite",
+        Shape::Text,
+        "\"3.40\"",
+        "The oldest SQLite that an application or a tool opens the file with",
+    ),
+    Key::new(
         "off",
         Shape::Silenced,
         "{ locks-out = \"every table here is small\" }",

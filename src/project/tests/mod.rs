@@ -10,6 +10,7 @@ mod filled;
 #[cfg(unix)]
 mod links;
 mod linters;
+mod lite;
 mod losing;
 mod migrations;
 mod moments;

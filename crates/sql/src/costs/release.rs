@@ -53,11 +53,22 @@ pub struct Servers {
     pub postgres: Option<Release>,
     pub mysql: Option<Release>,
     pub mariadb: Option<Release>,
+    /// The library that applications bring along.
+    pub sqlite: Option<Release>,
 }
 
 impl Servers {
     /// What is taken for the oldest where nothing is said: the oldest that its makers still mend.
     const POSTGRES: Release = Release::new(14, 0, 0);
+
+    /// What operating systems that are still cared for have.
+    const SQLITE: Release = Release::new(3, 40, 0);
+
+    /// The oldest library that may read the file.
+    #[must_use]
+    pub fn sqlite(self) -> Release {
+        self.sqlite.unwrap_or(Self::SQLITE)
+    }
 
     pub(super) fn postgres(self) -> Release {
         self.postgres.unwrap_or(Self::POSTGRES)

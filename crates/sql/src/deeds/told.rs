@@ -125,18 +125,42 @@ impl Dialect {
     /// The columns of the row that the text of code reads as JSON: `json_extract(NEW.a, '$.b')`.
     #[must_use]
     pub fn json_of_row(self, text: &str) -> Vec<String> {
-        const MAKES: &[&str] = &["json_object", "json_array", "json_quote", "json_valid"];
+        const MAKES: &[&str] = &[
+            "json_object",
+            "json_array",
+            "json_quote",
+            "json_valid",
+            "json_error_position",
+            "json_group_array",
+            "json_group_object",
+        ];
         let tokens = lexeme::tokens(self.grammar(), text).unwrap_or_default();
         let sign = |at: usize| tokens.get(at).map_or("", |token| token.text(text));
         let reads = (0..tokens.len()).filter(|at| {
             let word = sign(*at).to_ascii_lowercase();
-            word.starts_with("json_") && !MAKES.contains(&word.as_str()) && sign(at + 1) == "("
+            let word = match word.strip_prefix("jsonb") {
+                Some(rest) => format!("json{rest}"),
+                None => word,
+            };
+            let is_reader = word.starts_with("json_") || self == Self::Sqlite && word == "json";
+            is_reader && !MAKES.contains(&word.as_str()) && sign(at + 1) == "("
         });
         let columns = reads.filter_map(|at| {
             let is_row = sign(at + 2).eq_ignore_ascii_case("new") && sign(at + 3) == ".";
             let token = tokens.get(at + 4).filter(|_| is_row)?;
             (self.grammar().identifier)(token.text(text))
         });
-        columns.collect()
+        // `NEW.a -> '$.b'`
+        let by_arrow = (0..tokens.len()).filter(|at| {
+            let (next, after) = (sign(at + 3), sign(at + 4));
+            let is_arrow = next.starts_with("->") || next == "-" && after.starts_with('>');
+            self == Self::Sqlite
+                && sign(*at).eq_ignore_ascii_case("new")
+                && sign(at + 1) == "."
+                && is_arrow
+        });
+        let by_arrow =
+            by_arrow.filter_map(|at| (self.grammar().identifier)(tokens.get(at + 2)?.text(text)));
+        columns.chain(by_arrow).collect()
     }
 }
