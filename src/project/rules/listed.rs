@@ -145,6 +145,13 @@ pub const RULES: &[Rule] = &[
         ..warning("locks-writes", SCRIPTS)
     },
     Rule {
+        finds: "an index over a column for long texts of a table that was there",
+        why: "An entry of a B-tree holds about 2,700 bytes. A row whose value is longer, and does not compress, is refused from then on, whoever writes it.",
+        instead: "Index `md5(a)` or `left(a, 200)`, write `USING hash (a)`, or let a CHECK bound its length first.",
+        dialects: POSTGRES,
+        ..warning("long-keys", SCRIPTS)
+    },
+    Rule {
         finds: "rows or values that go, outside of what a contract is for",
         why: "Versions that live use them, and nothing brings them back.",
         instead: "Leave rows to a version of the application that no longer needs them; fill the new format in backfill.sql; copy a table as a whole where another takes its place.",

@@ -16,6 +16,7 @@ mod holds;
 mod ledger;
 mod left_behind;
 mod listed;
+mod long_keys;
 mod loses;
 mod may_fail;
 mod moments;
@@ -164,6 +165,7 @@ const CHECKS: &[Check] = &[
     goes_along::check,
     holds::check,
     left_behind::check,
+    long_keys::check,
     loses::check,
     may_fail::check,
     moments::check,

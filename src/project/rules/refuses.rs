@@ -2,7 +2,7 @@
 //! versions from being written.
 
 use crate::model::Step;
-use crate::sql::{Dependent, Dependents, Dialect, ObjectKind, Script, Statement, Verb};
+use crate::sql::{Deed, Dependent, Dependents, Dialect, ObjectKind, Script, Statement, Verb};
 
 use super::super::later;
 use super::Scripts;
@@ -58,6 +58,17 @@ pub(super) fn by_call(dialect: Dialect, function: &str, trigger: &str) -> Option
     both.statements.last()?.hazard.clone()
 }
 
+/// What its code does with a row as this trigger calls it, in words that complete "it …": a DELETE that gets no row back goes past in silence.
+fn by_deed(dialect: Dialect, function: &str, trigger: &str) -> Option<String> {
+    let both = Script::parse(dialect, &format!("{function};\n{trigger}")).ok()?;
+    let code = both.statements.last()?.code(dialect)?;
+    let deeds = Dependents::made_by(&both).deeds(&code);
+    deeds.into_iter().find_map(|deed| match deed {
+        Deed::Breaks { why } | Deed::Replaces { why } => Some(why),
+        _ => None,
+    })
+}
+
 /// What a function does that takes the place of one which triggers call, unless the one before it refused rows as well
 /// and its text is about the formats of the migration.
 pub(super) fn by_replacement(
@@ -78,12 +89,15 @@ pub(super) fn by_replacement(
             let name = dialect.quoted(name);
             format!("CREATE TRIGGER t AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION {name}()")
         });
-    let why = by_call(dialect, &statement.text, &trigger)?;
+    let stops = |function: &str| {
+        by_call(dialect, function, &trigger).or_else(|| by_deed(dialect, function, &trigger))
+    };
+    let why = stops(&statement.text)?;
     if step == Step::Revert && puts_back(scripts, statement, name) {
         return None;
     }
     if let Some(before) = newest(scripts, name, |one| makes(dialect, one, name))
-        && by_call(dialect, &before, &trigger).is_some()
+        && stops(&before).is_some()
     {
         let own = scripts.expand.into_iter().chain(scripts.script(step));
         let mut own = own

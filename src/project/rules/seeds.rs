@@ -2,7 +2,7 @@
 //! them, and comes to the same numbers when live versions insert.
 
 use crate::model::Step;
-use crate::sql::{Dialect, Insert, Script, Table, TableColumn};
+use crate::sql::{Clash, Dialect, Insert, Place, Script, Statement, Table, TableColumn, Value};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -20,7 +20,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let mut found = Vec::new();
     for (step, script) in scripts.whole() {
         for (index, statement) in script.statements.iter().enumerate() {
-            let Some(insert) = statement.inserts(dialect) else {
+            let Some(insert) = statement.inserts(dialect).or_else(|| brought(statement)) else {
                 continue;
             };
             let table = &insert.place.table;
@@ -53,6 +53,80 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         }
     }
     found
+}
+
+/// Rows that come from a file or from another table, as an INSERT of which no value is known: COPY and MERGE.
+fn brought(statement: &Statement) -> Option<Insert> {
+    let words = statement.words(Dialect::Postgres);
+    let at = |place: usize| words.get(place).map_or("", String::as_str);
+    let (name, rest) = match (at(0), at(1)) {
+        ("copy", "binary") => (2, 3),
+        ("copy", _) => (1, 2),
+        ("merge", "into") => (2 + usize::from(at(2) == "only"), 3),
+        _ => return None,
+    };
+    let (name, rest) = match at(name + 1) {
+        "." => (name + 2, name + 3),
+        _ => (name, rest.max(name + 1)),
+    };
+    let columns = |open: usize| {
+        let names = words.get(open + 1..).unwrap_or_default().iter();
+        let names = names
+            .take_while(|word| *word != ")")
+            .filter(|word| *word != ",");
+        (at(open) == "(").then(|| names.cloned().collect::<Vec<String>>())
+    };
+    let (columns, rows) = if at(0) == "copy" {
+        let named = columns(rest);
+        let behind = named
+            .as_ref()
+            .map_or(rest, |named| rest + 2 * named.len() + 1);
+        if at(behind) != "from" {
+            return None;
+        }
+        (named, Vec::new())
+    } else {
+        let insert =
+            (rest..words.len()).find(|place| at(*place) == "insert" && at(place - 1) == "then")?;
+        let named = columns(insert + 1);
+        let values = (insert..words.len()).find(|place| at(*place) == "values")?;
+        let open = values + 1;
+        (named, vec![values_at(&words, open)])
+    };
+    Some(Insert {
+        place: Place {
+            schema: None,
+            table: at(name).to_owned(),
+        },
+        columns,
+        rows,
+        from: None,
+        clash: Clash::Fails,
+    })
+}
+
+/// What stands between the commas of a parenthesis.
+fn values_at(words: &[String], open: usize) -> Vec<Value> {
+    let (mut depth, mut values, mut text) = (0_usize, Vec::new(), String::new());
+    for word in words.get(open..).unwrap_or_default() {
+        match word.as_str() {
+            "(" if depth == 0 => depth = 1,
+            ")" if depth == 1 => break,
+            "," if depth == 1 => values.push(Value {
+                text: std::mem::take(&mut text),
+            }),
+            _ => {
+                depth = match word.as_str() {
+                    "(" => depth + 1,
+                    ")" => depth.saturating_sub(1),
+                    _ => depth,
+                };
+                text.push_str(word);
+            }
+        }
+    }
+    values.push(Value { text });
+    values
 }
 
 fn help(dialect: Dialect, table: &str, column: &str, largest: Option<u64>) -> String {

@@ -198,6 +198,17 @@ const EXAMPLES: &[Example] = {
             "CREATE INDEX i ON users (a)",
             "CREATE TABLE n (a int); CREATE INDEX i ON n (a)",
         ),
+        Example {
+            rule: "long-keys",
+            dialect: Postgres,
+            file: "expand.sql",
+            beside: &[(
+                "0001_base/expand.sql",
+                "CREATE TABLE users (id int PRIMARY KEY, body text, a text)",
+            )],
+            found: "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY i ON users (body)",
+            fine: "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY i ON users (a)",
+        },
         example(
             "loses-rows",
             Sqlite,

@@ -11,6 +11,7 @@ mod filled;
 mod links;
 mod linters;
 mod lite;
+mod long_keys;
 mod losing;
 mod migrations;
 mod moments;

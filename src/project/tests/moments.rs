@@ -45,6 +45,34 @@ fn a_delete_gets_the_row_back_that_goes() {
     );
 }
 
+/// The trigger of an earlier migration calls it as before.
+#[test]
+fn a_function_that_is_replaced_gives_back_what_goes() {
+    const RIGHT: &str = "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;";
+    let base = format!(
+        "{BASE}{}",
+        plpgsql("BEFORE INSERT OR UPDATE OR DELETE", RIGHT)
+    );
+    let replaced = |body: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;\n"
+        )
+    };
+    let cases = [
+        (replaced("RETURN NEW;"), false),
+        (
+            replaced("IF NEW.name = '' THEN NEW.name := 'x'; END IF; RETURN NEW;"),
+            false,
+        ),
+        (replaced(&format!("NEW.code := NEW.code; {RIGHT}")), true),
+        (replaced(RIGHT), true),
+    ];
+    let cases: Vec<(&str, bool)> = cases.iter().map(|(sql, is)| (sql.as_str(), *is)).collect();
+    judge(&cases, "loses-rows", |sql| {
+        alone("postgres", &base, OLD, "contract.sql", sql)
+    });
+}
+
 #[test]
 fn a_row_is_referred_to_while_it_is_there() {
     const CHILD: &str =

@@ -126,6 +126,21 @@ fn numbers_that_a_script_writes_out_are_taken_from_the_sequence() {
             false,
         ),
         (
+            "MERGE INTO roles r USING kinds k ON k.id = r.id WHEN NOT MATCHED THEN INSERT (id, name) VALUES (k.id, k.name);\n".to_owned(),
+            false,
+        ),
+        (
+            "MERGE INTO roles r USING kinds k ON k.id = r.id WHEN NOT MATCHED THEN INSERT (name) VALUES (lower(k.name));\n".to_owned(),
+            true,
+        ),
+        (
+            "MERGE INTO roles r USING kinds k ON k.id = r.id WHEN NOT MATCHED THEN INSERT (name, id) VALUES (k.name, DEFAULT);\n".to_owned(),
+            true,
+        ),
+        ("COPY roles (name, id) FROM '/data/roles.csv' (FORMAT csv);\n".to_owned(), false),
+        ("COPY public.roles FROM '/data/roles.csv';\n".to_owned(), false),
+        ("COPY roles (name) FROM '/data/roles.csv';\n".to_owned(), true),
+        (
             "INSERT INTO roles (name) VALUES ('auditor');\n".to_owned(),
             true,
         ),
