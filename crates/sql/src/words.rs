@@ -37,6 +37,21 @@ impl Dialect {
         })
     }
 
+    /// All tokens of a text, names without their quotes, in small letters.
+    #[must_use]
+    pub fn words(self, text: &str) -> Vec<String> {
+        let word = |token: &Token| {
+            let written = token.text(text);
+            let name = match token.kind {
+                Kind::Word | Kind::QuotedName => (self.grammar().identifier)(written),
+                _ => None,
+            };
+            name.unwrap_or_else(|| written.to_owned()).to_lowercase()
+        };
+        let tokens = lexeme::tokens(self.grammar(), text).unwrap_or_default();
+        tokens.iter().map(word).collect()
+    }
+
     /// As [`Self::mentions`], but for a text that is a value: only bodies of code count.
     #[must_use]
     pub fn names(self, sql: &str, name: &str) -> bool {
@@ -257,15 +272,7 @@ impl Statement {
     /// Its words and signs as the database reads them, in lower case.
     #[must_use]
     pub fn words(&self, dialect: Dialect) -> Vec<String> {
-        let word = |token: &Token| {
-            let written = token.text(&self.text);
-            let name = match token.kind {
-                Kind::Word | Kind::QuotedName => (dialect.grammar().identifier)(written),
-                _ => None,
-            };
-            name.unwrap_or_else(|| written.to_owned()).to_lowercase()
-        };
-        self.tokens(dialect).iter().map(word).collect()
+        dialect.words(&self.text)
     }
 
     /// Whether it takes the place of what is there (`CREATE OR REPLACE`), where others make nothing (IF NOT EXISTS).

@@ -2,12 +2,15 @@
 //! such texts are there nobody knows by reading, so that this is a warning.
 
 use crate::model::Step;
-use crate::sql::{Deed, Dependent, Dependents, Dialect, Outcome, Table, TableColumn};
+use crate::sql::{
+    Clash, Deed, Dependent, Dependents, Dialect, Outcome, Script, Table, TableColumn,
+};
 
 use super::super::finding::Finding;
 use super::super::later;
 use super::super::scripts::first_line;
 use super::Scripts;
+use super::formats;
 use super::triggers::known_deeds;
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
@@ -68,6 +71,11 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             )
         });
         let why = why.or_else(|| deeds.iter().find_map(|deed| assigned(dialect, table, deed)));
+        let why = why.or_else(|| {
+            deeds
+                .iter()
+                .find_map(|deed| inserted(scripts, script, table, deed))
+        });
         if let Some(why) = why {
             let finding = Finding::new(
                 "code-may-fail",
@@ -96,6 +104,37 @@ fn assigned(dialect: Dialect, table: &Table, deed: &Deed) -> Option<String> {
         _ => None,
     });
     columns.find_map(|from| misfit(from, to))
+}
+
+/// Whether a column of another table that it is put into may not hold what one of the row has.
+fn inserted(scripts: &Scripts<'_>, script: &Script, from: &Table, deed: &Deed) -> Option<String> {
+    let dialect = scripts.dialect;
+    let Deed::Inserts(insert) = deed else {
+        return None;
+    };
+    let own = formats::makes(script, &insert.place.table);
+    let to = scripts
+        .table(Step::Expand, &insert.place.table)
+        .filter(|_| own && insert.clash != Clash::Ignores)?;
+    let columns: Vec<&str> = match &insert.columns {
+        Some(columns) => columns.iter().map(String::as_str).collect(),
+        None => to
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect(),
+    };
+    let mut given = insert.rows.iter().flat_map(|row| columns.iter().zip(row));
+    given.find_map(|(column, value)| {
+        let to = to.column(dialect, column)?;
+        let is_of_row = value.text.trim().to_lowercase().starts_with("new");
+        let outcomes = value.outcomes(dialect).into_iter().filter(|_| is_of_row);
+        let mut columns = outcomes.filter_map(|outcome| match outcome {
+            Outcome::Column(name) => from.column(dialect, &name),
+            _ => None,
+        });
+        columns.find_map(|from| misfit(from, to))
+    })
 }
 
 fn misfit(from: &TableColumn, to: &TableColumn) -> Option<String> {

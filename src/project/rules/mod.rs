@@ -4,6 +4,7 @@
 mod again;
 mod asked;
 mod backfill;
+mod breaks;
 mod bystanders;
 mod computed;
 mod costs;

@@ -9,6 +9,7 @@ use crate::sql::{
 use super::super::finding::Finding;
 use super::super::later;
 use super::super::scripts::first_line;
+use super::breaks;
 use super::formats;
 use super::shipped;
 use super::triggers::{known_deeds, short};
@@ -103,7 +104,11 @@ impl Moment<'_> {
             })
             .or_else(|| {
                 let mut texts = known.texts_of(self.code).into_iter();
-                texts.find_map(|text| self.reads_json(text))
+                texts.find_map(|text| {
+                    self.reads_json(text).or_else(|| {
+                        breaks::wrong(self.scripts, self.step, self.known.as_ref(), text)
+                    })
+                })
             })
     }
 

@@ -221,13 +221,47 @@ impl Put<'_> {
                 .filter(|column| self.place(row, column).is_none());
             apart.extend(kept.cloned());
         }
-        let is_fine = self.is_key(&apart, is_primary);
+        let is_fine =
+            self.is_key(&apart, is_primary) && !(is_inserted && self.comes_again(&values));
         let at = places.into_iter().find(|at| {
             row.given
                 .get(*at)
                 .is_some_and(|given| given.value.is_some())
         });
         at.filter(|_| !is_fine)
+    }
+
+    /// Whether the same row puts the same there a second time: an UPDATE fires the code as well, and nothing of what is put tells one from the next.
+    fn comes_again(&self, values: &[&Value]) -> bool {
+        let header = self.header.to_lowercase();
+        let mut words = header.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let is_updated = words.any(|word| word == "update");
+        // Who asks what has happened, or takes the one before away, knows of it.
+        let knows = |text: &String| {
+            let lower = text.to_lowercase();
+            ["tg_op", "found", "row_count", "exists"]
+                .iter()
+                .any(|word| lower.contains(word))
+        };
+        let is_emptied = self.deeds.iter().any(|deed| {
+            matches!(deed, Deed::Deletes { place: Some(place) } if self.is(&place.table, self.table))
+        });
+        let keys = self
+            .known
+            .map_or(&[][..], |known| known.primary_key.as_slice());
+        let is_kept = |value: &&Value| {
+            let outcomes = value.outcomes(self.dialect);
+            outcomes.iter().all(|one| match one {
+                Outcome::Literal(_) => true,
+                Outcome::Column(name) => keys.iter().any(|key| self.is(key, name)),
+                Outcome::Null | Outcome::Other => false,
+            })
+        };
+        is_updated
+            && !header.contains("when")
+            && !is_emptied
+            && !self.texts.iter().any(knows)
+            && values.iter().all(is_kept)
     }
 
     /// Whether nothing fails where this key is there already.

@@ -168,7 +168,7 @@ fn a_default_behind_a_rule_is_one_that_the_rule_lets_pass() {
 
 #[test]
 fn a_table_that_a_trigger_fills_refuses_no_row() {
-    const FIRES: &str = "AFTER INSERT OR UPDATE";
+    const FIRES: &str = "AFTER INSERT";
     let inserts = |makes: &'static str, body: &str, is_fine: bool| {
         (
             makes,
@@ -365,4 +365,102 @@ fn what_no_migration_tells_of_is_not_held_to_be_null() {
         let found = found("postgres", &format!("{makes};\n{code}"));
         assert_eq!(found.is_empty(), is_fine, "{makes}: {found:?}");
     }
+}
+
+/// An UPDATE of the same row puts the same into the table once more.
+#[test]
+fn a_row_that_is_written_again_is_not_put_there_again() {
+    const ADD: &str = "CREATE TABLE audit (people_id int PRIMARY KEY, what varchar(200))";
+    const WITH_VERSION: &str =
+        "CREATE TABLE audit (people_id int, what varchar(200), PRIMARY KEY (people_id, what))";
+    const PUT: &str = "INSERT INTO audit (people_id, what) VALUES (NEW.id, NEW.name)";
+    let each = |fires: &str, body: &str| plpgsql(fires, &format!("BEGIN {body}; RETURN NULL; END"));
+    compare(
+        "postgres",
+        &[
+            (ADD, each("AFTER INSERT OR UPDATE", PUT), false),
+            (ADD, each("AFTER UPDATE", PUT), false),
+            (ADD, each("AFTER INSERT", PUT), true),
+            (
+                ADD,
+                each(
+                    "AFTER INSERT OR UPDATE",
+                    &format!("{PUT} ON CONFLICT (people_id) DO NOTHING"),
+                ),
+                true,
+            ),
+            (
+                ADD,
+                each(
+                    "AFTER INSERT OR UPDATE",
+                    &format!("DELETE FROM audit WHERE people_id = NEW.id; {PUT}"),
+                ),
+                true,
+            ),
+            (
+                ADD,
+                each(
+                    "AFTER INSERT OR UPDATE",
+                    &format!("IF TG_OP = 'INSERT' THEN {PUT}; END IF"),
+                ),
+                true,
+            ),
+            (
+                ADD,
+                each(
+                    "AFTER INSERT OR UPDATE",
+                    &format!(
+                        "UPDATE audit SET what = NEW.name WHERE people_id = NEW.id; IF NOT FOUND THEN {PUT}; END IF"
+                    ),
+                ),
+                true,
+            ),
+            // The name may be another one each time.
+            (
+                WITH_VERSION,
+                each(
+                    "AFTER UPDATE OF name",
+                    &PUT.replace("NEW.name", "coalesce(NEW.name, '') || now()"),
+                ),
+                true,
+            ),
+        ],
+    );
+    let own = |event: &str, put: &str| {
+        format!("CREATE TRIGGER g AFTER {event} ON people FOR EACH ROW {put};\n")
+    };
+    compare(
+        "mysql",
+        &[
+            (ADD, own("UPDATE", PUT), false),
+            (ADD, own("INSERT", PUT), true),
+            (
+                ADD,
+                own(
+                    "UPDATE",
+                    &format!("{PUT} ON DUPLICATE KEY UPDATE what = NEW.name"),
+                ),
+                true,
+            ),
+        ],
+    );
+    let own = |event: &str, put: &str| {
+        format!("CREATE TRIGGER g AFTER {event} ON people BEGIN {put}; END;\n")
+    };
+    compare(
+        "sqlite",
+        &[
+            (ADD, own("UPDATE", PUT), false),
+            (ADD, own("UPDATE OF name", PUT), false),
+            (ADD, own("INSERT", PUT), true),
+            (
+                ADD,
+                own(
+                    "UPDATE",
+                    &format!("{PUT} ON CONFLICT (people_id) DO UPDATE SET what = excluded.what"),
+                ),
+                true,
+            ),
+        ],
+    );
 }

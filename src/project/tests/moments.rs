@@ -269,3 +269,99 @@ fn a_text_is_asked_whether_it_is_json() {
         ],
     );
 }
+
+#[test]
+fn code_comes_to_one_value_for_each_row() {
+    const TEAMS: &str = "CREATE TABLE teams (id int PRIMARY KEY, name varchar(50), code varchar(50) UNIQUE, a int, b int, UNIQUE (a, b));\n";
+    let base = format!("{BASE}{TEAMS}");
+    let column = "ALTER TABLE users ADD COLUMN team int;\n";
+    let queries = [
+        ("(SELECT id FROM teams WHERE name = NEW.name)", false),
+        (
+            "(SELECT t.id FROM teams t WHERE t.name = NEW.name AND t.a = 1)",
+            false,
+        ),
+        ("(SELECT id FROM teams)", false),
+        (
+            "COALESCE((SELECT id FROM teams WHERE name = NEW.name), 0)",
+            false,
+        ),
+        (
+            "(SELECT id FROM teams WHERE code = NEW.name OR id = 1)",
+            false,
+        ),
+        (
+            "(SELECT id FROM teams WHERE name = NEW.name ORDER BY id LIMIT 1)",
+            true,
+        ),
+        ("(SELECT max(id) FROM teams WHERE name = NEW.name)", true),
+        ("(SELECT id FROM teams WHERE code = NEW.code)", true),
+        (
+            "(SELECT t.id FROM teams AS t WHERE NEW.code = t.code)",
+            true,
+        ),
+        ("(SELECT id FROM teams WHERE a = 1 AND b = 2)", true),
+        ("(SELECT a FROM teams WHERE id = NEW.parent)", true),
+        // Nobody shows what it is.
+        ("(SELECT id FROM elsewhere WHERE name = NEW.name)", true),
+        (
+            "CASE WHEN EXISTS (SELECT 1 FROM teams WHERE name = NEW.name) THEN 1 END",
+            true,
+        ),
+        (
+            "CASE WHEN NEW.id IN (SELECT id FROM teams) THEN 1 END",
+            true,
+        ),
+        ("100 / NEW.parent", false),
+        ("100 / NULLIF(NEW.parent, 0)", true),
+        ("NEW.parent / 100", true),
+        ("CASE WHEN NEW.parent <> 0 THEN 100 / NEW.parent END", true),
+    ];
+    let fires = "BEFORE INSERT OR UPDATE";
+    let mut postgres: Vec<(String, bool)> = queries
+        .iter()
+        .map(|(query, is)| {
+            (
+                format!(
+                    "{column}{}",
+                    plpgsql(fires, &format!("NEW.team := {query}; RETURN NEW;"))
+                ),
+                *is,
+            )
+        })
+        .collect();
+    let strict = "SELECT id INTO STRICT NEW.team FROM teams WHERE code = NEW.code;";
+    postgres.push((
+        format!(
+            "{column}{}",
+            plpgsql(fires, &format!("{strict} RETURN NEW;"))
+        ),
+        false,
+    ));
+    let caught = format!("BEGIN {strict} EXCEPTION WHEN no_data_found THEN NULL; END; RETURN NEW;");
+    postgres.push((format!("{column}{}", plpgsql(fires, &caught)), true));
+    let mysql: Vec<(String, bool)> = queries
+        .iter()
+        .map(|(query, is)| (format!("{column}CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW SET NEW.team = {query};\n"), *is))
+        .collect();
+    let local = "(SELECT id FROM teams WHERE name = NEW.name)";
+    let local = format!(
+        "CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW BEGIN DECLARE v INT; SET v = {local}; SET NEW.team = v; END;\n"
+    );
+    let mysql: Vec<(String, bool)> = mysql
+        .into_iter()
+        .chain([(format!("{column}{local}"), false)])
+        .collect();
+    for (dialect, cases) in [("postgres", postgres), ("mysql", mysql)] {
+        let cases: Vec<(&str, bool)> = cases.iter().map(|(sql, is)| (sql.as_str(), *is)).collect();
+        judge(&cases, "destructive-expand", |sql| {
+            alone(
+                dialect,
+                &base.replace("doc tsvector", "doc text"),
+                NEW,
+                "expand.sql",
+                sql,
+            )
+        });
+    }
+}
