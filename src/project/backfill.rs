@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::model::Fill;
 
-use super::manifest::{PLACES, Section};
+use super::places;
 use super::query::Query;
 use super::reader::{Located, Table};
+use super::section::Section;
 use super::source::Source;
 
 /// How existing rows are brought into the new format.
@@ -176,7 +177,7 @@ pub(super) fn read(source: &Source, mut table: Table<'_>, follows: bool) -> Sect
         (_, Some(_)) => Fill::Checked,
         (_, None) => Fill::Unsaid,
     };
-    table.finish(PLACES);
+    table.finish(places::MANIFEST);
     let given = name.zip(key).zip(remaining.clone());
     let given = given.map(|((name, key), remaining)| {
         (

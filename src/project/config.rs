@@ -16,7 +16,7 @@ use super::links::Links;
 use super::lint::{self, LintConfig};
 use super::order;
 use super::password::{self, PasswordConfig};
-pub(super) use super::places::PLACES;
+use super::places;
 use super::problem::{Problem, Problems, listed};
 use super::reader::{Located, Table};
 use super::rehearsal::{self, RehearsalConfig};
@@ -192,7 +192,7 @@ impl Config {
             .table("lint")
             .map(|table| lint::read(source, table))
             .unwrap_or_default();
-        top.finish(PLACES);
+        top.finish(places::CONFIG);
         doubts.so_far(Section::Fleet);
         Some(Self {
             database_url,
@@ -331,7 +331,7 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
     config.password = password::read(source, &mut table);
     let named = table.string("ledger", "ledger = \"shop_phasegate\"");
     let listed_span = table.key_span("dialects");
-    table.finish(PLACES);
+    table.finish(places::CONFIG);
 
     if let Some(names) = dialects {
         let mut dialects: Vec<Dialect> = names

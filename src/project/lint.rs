@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::sql::{Release, Servers};
 
-use super::config::PLACES;
+use super::places;
 use super::problem::{closest, listed};
 use super::reader::{Located, Table};
 use super::rules::{RULES, rule};
@@ -67,7 +67,7 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> LintConfig {
     let usual = LintConfig::default();
     let large_rows = table.count("large_rows", (1, MOST_ROWS));
     let long = table.duration("long_transaction", LONGEST);
-    table.finish(PLACES);
+    table.finish(places::CONFIG);
     LintConfig {
         servers,
         off,

@@ -10,11 +10,13 @@ use crate::model::{
 
 use super::backfill::{self, BackfillRules};
 use super::change::{self, Declared};
+use super::places;
 use super::probes::{self, Probes};
 use super::query::Query;
 use super::question;
 
 use super::reader::{Located, Table};
+use super::section::Section;
 use super::source::Source;
 use super::syntax;
 use super::this;
@@ -71,17 +73,6 @@ pub(super) enum Voucher {
     Change,
 }
 
-/// A section of the file, which may be there and still be wrong.
-#[derive(Clone, Debug)]
-pub(super) struct Section<T> {
-    pub header: Span<usize>,
-    pub rules: Option<T>,
-    /// The queries in it.
-    pub queries: Vec<Located<String>>,
-    /// Those over a range of keys.
-    pub range_queries: Vec<Located<String>>,
-}
-
 #[derive(Clone, Debug, Default)]
 pub(super) struct Manifest {
     pub description: String,
@@ -122,48 +113,6 @@ impl Manifest {
     }
 }
 
-const TOP: &str = "at the top of the file, before the first `[…]`";
-pub(super) const PLACES: &[(&str, &str)] = &[
-    ("description", TOP),
-    ("sync", TOP),
-    ("rows", TOP),
-    ("old", "under `[services.NAME]`"),
-    ("new", "under `[services.NAME]`"),
-    ("this", "under `[services.NAME]`"),
-    ("reads", "under `[services.NAME]`"),
-    ("writes", "under `[services.NAME]`"),
-    ("nothing_to_do", "under `[expand]`"),
-    (
-        "revisions",
-        "under `[expand]`, `[backfill]` or `[contract]`",
-    ),
-    ("judged", "under `[expand]`, `[backfill]` or `[contract]`"),
-    (
-        "allow",
-        "under `[expand]`, `[backfill]`, `[contract]` or `[revert]`, as `[[expand.allow]]`",
-    ),
-    ("table", "under `[backfill]`"),
-    ("key", "under `[backfill]`"),
-    ("remaining", "under `[backfill]`"),
-    ("batch", "under `[backfill]`"),
-    ("target_time", "under `[backfill]`"),
-    ("min_batch", "under `[backfill]`"),
-    ("max_batch", "under `[backfill]`"),
-    ("workers", "under `[backfill]`"),
-    ("pace", "under `[backfill]`"),
-    ("statement_timeout", "under `[backfill]`"),
-    ("throttle", "under `[backfill]`"),
-    ("throttle_limit", "under `[backfill]`"),
-    ("max_replica_lag", "under `[backfill]`"),
-    ("max_active_sessions", "under `[backfill]`"),
-    ("check", "under `[backfill]`"),
-    ("overwrites", "under `[backfill]`"),
-    ("soak", "under `[contract]`"),
-    ("unused_for", "under `[contract]`"),
-    ("unused_except", "under `[contract]`"),
-    ("require", "under `[contract]`"),
-    ("require_check", "under `[contract]`"),
-];
 const LONGEST_SOAK: Duration = Duration::from_hours(24 * 365);
 
 /// Reads the file; `None` if its syntax is broken. What else is wrong is reported to `source`.
@@ -223,9 +172,9 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
     });
     if let Some(mut table) = top.table("revert") {
         read_allow(source, &mut table, Step::Revert, &mut manifest.allow);
-        table.finish(PLACES);
+        table.finish(places::MANIFEST);
     }
-    top.finish(PLACES);
+    top.finish(places::MANIFEST);
     Some(manifest)
 }
 
@@ -276,11 +225,11 @@ fn read_usage(
                 help,
             );
         }
-        table.finish(PLACES);
+        table.finish(places::MANIFEST);
         Some(touched)
     };
     let (reads, writes) = (side("reads"), side("writes"));
-    table.finish(PLACES);
+    table.finish(places::MANIFEST);
     if long.is_some() {
         Usage {
             reads: reads.unwrap_or_default(),
@@ -359,7 +308,7 @@ fn read_expand(source: &Source, mut table: Table<'_>, manifest: &mut Manifest) {
     manifest.nothing_to_do = reason.map(|reason| reason.map(str::to_owned));
     read_allow(source, &mut table, Step::Expand, &mut manifest.allow);
     read_revisions(source, &mut table, Step::Expand, &mut manifest.revisions);
-    table.finish(PLACES);
+    table.finish(places::MANIFEST);
 }
 
 fn read_revisions(
@@ -407,7 +356,7 @@ fn read_allow(source: &Source, table: &mut Table<'_>, step: Step, allowed: &mut 
             "reason",
             "reason = \"no version has used this index since 1.0\"",
         );
-        allow.finish(PLACES);
+        allow.finish(places::MANIFEST);
         let Some(statement) = statement else { continue };
         if statement
             .value
@@ -465,7 +414,7 @@ fn read_contract(
         .collect();
     let header = table.span();
     let check = table.flag("require_check").unwrap_or_default();
-    table.finish(PLACES);
+    table.finish(places::MANIFEST);
     Section {
         header,
         rules: Some(ContractRules {

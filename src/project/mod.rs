@@ -62,6 +62,7 @@ mod runner;
 mod schema;
 mod scripts;
 mod secret;
+mod section;
 mod sequences;
 mod service;
 mod severity;

@@ -1,6 +1,6 @@
 //! `[project]`: in which order migrations may be expanded.
 
-use super::config::PLACES;
+use super::places;
 use super::reader::Table;
 use crate::model::Sequence;
 
@@ -11,6 +11,6 @@ pub(super) fn read(mut table: Table<'_>) -> Sequence {
     } else {
         None
     };
-    table.finish(PLACES);
+    table.finish(places::CONFIG);
     order.unwrap_or_default()
 }

@@ -1,15 +1,11 @@
-//! Where the keys of `migrate.toml` belong.
+//! Where a key belongs that is written under the wrong header.
 
-/// Where a key belongs that is written under the wrong header.
-pub(super) const PLACES: &[(&str, &str)] = &[
-    (
-        "migrations",
-        "at the top of the file, before the first `[…]`",
-    ),
-    (
-        "follow_links",
-        "at the top of the file, before the first `[…]`",
-    ),
+const TOP: &str = "at the top of the file, before the first `[…]`";
+
+/// The keys of `migrate.toml`.
+pub(super) const CONFIG: &[(&str, &str)] = &[
+    ("migrations", TOP),
+    ("follow_links", TOP),
     ("order", "under `[project]`"),
     ("url", "under `[database]`"),
     ("database_url", "under `[database]`, as `url`"),
@@ -38,4 +34,47 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("labels", "under `[services.NAME]`"),
     ("releases", "under `[services.NAME]`"),
     ("statements", "under `[services.NAME]`"),
+];
+
+/// The keys of `migration.toml`.
+pub(super) const MANIFEST: &[(&str, &str)] = &[
+    ("description", TOP),
+    ("sync", TOP),
+    ("rows", TOP),
+    ("old", "under `[services.NAME]`"),
+    ("new", "under `[services.NAME]`"),
+    ("this", "under `[services.NAME]`"),
+    ("reads", "under `[services.NAME]`"),
+    ("writes", "under `[services.NAME]`"),
+    ("nothing_to_do", "under `[expand]`"),
+    (
+        "revisions",
+        "under `[expand]`, `[backfill]` or `[contract]`",
+    ),
+    ("judged", "under `[expand]`, `[backfill]` or `[contract]`"),
+    (
+        "allow",
+        "under `[expand]`, `[backfill]`, `[contract]` or `[revert]`, as `[[expand.allow]]`",
+    ),
+    ("table", "under `[backfill]`"),
+    ("key", "under `[backfill]`"),
+    ("remaining", "under `[backfill]`"),
+    ("batch", "under `[backfill]`"),
+    ("target_time", "under `[backfill]`"),
+    ("min_batch", "under `[backfill]`"),
+    ("max_batch", "under `[backfill]`"),
+    ("workers", "under `[backfill]`"),
+    ("pace", "under `[backfill]`"),
+    ("statement_timeout", "under `[backfill]`"),
+    ("throttle", "under `[backfill]`"),
+    ("throttle_limit", "under `[backfill]`"),
+    ("max_replica_lag", "under `[backfill]`"),
+    ("max_active_sessions", "under `[backfill]`"),
+    ("check", "under `[backfill]`"),
+    ("overwrites", "under `[backfill]`"),
+    ("soak", "under `[contract]`"),
+    ("unused_for", "under `[contract]`"),
+    ("unused_except", "under `[contract]`"),
+    ("require", "under `[contract]`"),
+    ("require_check", "under `[contract]`"),
 ];

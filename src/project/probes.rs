@@ -1,6 +1,6 @@
 //! `[services.NAME.probes]`: statements that versions of a service run, for a rehearsal.
 
-use super::manifest::PLACES;
+use super::places;
 use super::reader::Table;
 
 /// Statements as the application sends them.
@@ -48,6 +48,6 @@ pub(super) fn read(mut table: Table<'_>) -> Probes {
         old: side("old"),
         new: side("new"),
     };
-    table.finish(PLACES);
+    table.finish(places::MANIFEST);
     probes
 }

@@ -1,6 +1,6 @@
 //! `[rehearse]`: where migrations are tried, and what with.
 
-use super::config::PLACES;
+use super::places;
 use super::reader::Table;
 
 /// Where and with what migrations are rehearsed.
@@ -27,6 +27,6 @@ pub(super) fn read(mut table: Table<'_>) -> RehearsalConfig {
     let schema = table.string("schema", "schema = \"schema.sql\"");
     config.schema = schema.map(|path| path.value.to_owned());
     config.required = table.flag("required").unwrap_or_default();
-    table.finish(PLACES);
+    table.finish(places::CONFIG);
     config
 }

@@ -8,7 +8,7 @@ use crate::driver::Driver;
 use crate::model::{LabelPattern, OtherNames, Version, tells_none};
 use crate::row::LONGEST_WAIT;
 
-use super::places::PLACES;
+use super::places;
 use super::reader::{Located, Table};
 use super::rollout;
 use super::source::Source;
@@ -136,7 +136,7 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> ServiceConfig {
         check_alias(source, &config, alias, text);
     }
     config.driver = rollout::read_driver(source, &mut table);
-    table.finish(PLACES);
+    table.finish(places::CONFIG);
     config
 }
 

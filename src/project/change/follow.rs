@@ -8,9 +8,10 @@ use crate::model::{Fill, Format, MigrationId};
 use crate::sql::Dialect;
 
 use super::super::later::{self, Forward};
-use super::super::manifest::{ContractRules, Manifest, Section};
+use super::super::manifest::{ContractRules, Manifest};
 use super::super::query::Query;
 use super::super::reader::Located;
+use super::super::section::Section;
 use super::super::source::Source;
 use super::read::Declared;
 use super::seal::number;

@@ -8,7 +8,7 @@ use crate::change::{
     RenameTable, SetDefault, SplitTable, Unique, Values, Widen, Wider,
 };
 
-use super::super::manifest::PLACES;
+use super::super::places;
 use super::super::reader::{Given, Table};
 use super::super::source::Source;
 use super::given::{columns, expressions, names, required, text, varied};
@@ -30,7 +30,7 @@ pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<
     let kind = table.choice("kind", &kinds);
     let name = table.required_string("table", "table = \"users\"");
     let kind = match kind? {
-        "columns" => read_columns(source, &mut table, PLACES).map(Kind::Columns),
+        "columns" => read_columns(source, &mut table, places::MANIFEST).map(Kind::Columns),
         "not-null" => read_not_null(source, &mut table).map(Kind::NotNull),
         "check" => read_check(source, &mut table).map(Kind::Check),
         "foreign-key" => read_foreign_key(source, &mut table).map(Kind::ForeignKey),
@@ -66,7 +66,7 @@ pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<
         "values" => read_values(source, &mut table).map(Kind::Values),
         _ => read_widen(source, &mut table).map(Kind::Widen),
     };
-    table.finish(PLACES);
+    table.finish(places::MANIFEST);
     let table = name?.value.trim().to_owned();
     Some(Declared {
         header,
@@ -200,7 +200,7 @@ fn read_split_table(source: &Source, table: &mut Table<'_>) -> Option<SplitTable
     let to = required(table, "to", "to = \"addresses\"");
     let link = columns(table, "link", "link = \"user_id\"");
     let example = "new = { user_id = \"bigint\", street = \"text\", city = \"text\" }";
-    let new = read_new(source, table, PLACES, example);
+    let new = read_new(source, table, places::MANIFEST, example);
     let drop_indexes = names(table, "drop_indexes", "drop_indexes = [\"users_city\"]");
     let drop_constraints = names(
         table,
