@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::model::Step;
 use crate::sql::{Dialect, Script, ScriptError};
 
-use super::config::{DatabaseConfig, DialectsFrom};
+use super::database::{DatabaseConfig, DialectsFrom};
 use super::dumped::Habit;
 use super::severity::Severity;
 use super::source::Source;

@@ -1,9 +1,8 @@
 //! The database of its own in which the ledger is.
 
-use super::config::Config;
 use super::reader::Located;
 use super::source::Source;
-use crate::sql::{Dialect, dialect_of_url, wrong_with_ledger};
+use crate::sql::{Dialect, wrong_with_ledger};
 
 /// Reports what speaks against the name, and against naming one at all in a project for these databases.
 pub(super) fn check(source: &Source, name: &Located<&str>, dialects: Option<&Vec<Dialect>>) {
@@ -21,28 +20,8 @@ pub(super) fn check(source: &Source, name: &Located<&str>, dialects: Option<&Vec
     }
 }
 
-impl Config {
-    /// Takes the name of the ledger's own database from the URL where the file does not say it.
-    pub(super) fn name_ledger(&mut self) {
-        let url = self.database_url.as_deref();
-        self.database.ledger_named = self
-            .database
-            .ledger
-            .clone()
-            .or_else(|| url.and_then(named_in).map(ToOwned::to_owned));
-    }
-
-    /// The database of its own in which the ledger is, where the project's database is on a server that has several.
-    #[must_use]
-    pub fn ledger_database(&self) -> Option<&str> {
-        let url = self.database_url.as_deref()?;
-        let named = self.database.ledger_named.as_deref();
-        named.filter(|_| dialect_of_url(url) == Ok(Dialect::Mysql))
-    }
-}
-
 /// The database that a URL names with `?ledger=NAME`; such a name needs no percents.
-fn named_in(url: &str) -> Option<&str> {
+pub(super) fn named_in(url: &str) -> Option<&str> {
     let (_, parameters) = url.split_once('?')?;
     let parameters = parameters.split('#').next().unwrap_or_default();
     let mut each = parameters.split('&');

@@ -9,8 +9,6 @@ use super::directory::{self, Directory, Entry, Kind};
 use super::links::Links;
 use super::manifest::MANIFEST_FILE;
 use super::problem::{Problem, shown};
-use super::reader::Table;
-use super::source::Source;
 use super::threads;
 use crate::model::{IdError, MigrationId};
 
@@ -179,28 +177,4 @@ fn check_order(root: &Path, found: &[(MigrationId, String)], names: &mut Names) 
             names.problems.push(problem.into_warning());
         }
     }
-}
-
-/// Where `migrate.toml` says that they are, relative to it.
-pub(super) fn read_directory(source: &Source, top: &mut Table<'_>) -> String {
-    let Some(text) = top.string("migrations", "migrations = \"db/migrations\"") else {
-        return String::new();
-    };
-    let parts: Vec<&str> = text
-        .value
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect();
-    let is_inside =
-        !text.value.starts_with('/') && !text.value.contains(['\\', ':']) && !parts.contains(&"..");
-    if !is_inside {
-        source.error(
-            "bad-migrations-directory",
-            text.span,
-            "`migrations` must be a directory inside the project",
-            "write it relative to this file and with `/`, for example \"db/migrations\"",
-        );
-        return String::new();
-    }
-    parts.join("/")
 }

@@ -10,7 +10,7 @@ use crate::sql::{Dialect, Key, Object, ObjectKind, Verb};
 use super::backfill::BackfillRules;
 use super::change;
 use super::checks;
-use super::config::DatabaseConfig;
+use super::database::DatabaseConfig;
 use super::depth::Depth;
 use super::directory::Directory;
 use super::examined;
