@@ -12,10 +12,11 @@ use crate::sql::{Dialect, Object, ObjectKind, Place, Script, Statement, Verb};
 
 use super::counts_on::{CountsOn, Outcomes, Over};
 use super::definitions::{Contracts, Definitions, says_default_alone};
+use super::files::Files;
 use super::fired::{self, Apart};
 use super::kept::{given, kept};
 use super::later::{self, Forward};
-use super::migration::{Files, Migration};
+use super::migration::Migration;
 
 /// What a migration does that others may build on, or that builds on others.
 pub(super) struct Deeds {

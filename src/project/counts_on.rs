@@ -10,7 +10,7 @@ use crate::model::{Basis, Keeps, MigrationId, Step};
 use crate::sql::{Dialect, Object, ObjectKind, Place, Statement, Verb};
 
 use super::definitions::{words, words_beside};
-use super::migration::Files;
+use super::files::Files;
 
 /// The same of one migration.
 #[derive(Debug, Default)]

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Basis, Keeps, MigrationId, Step};
 use crate::sql::{Dialect, ObjectKind, Place, Statement, Verb};
 
+use super::files::Files;
 use super::kept::given;
-use super::migration::Files;
 
 /// What the scripts of one migration do with what is there.
 #[derive(Debug, Default)]

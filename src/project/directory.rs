@@ -9,10 +9,10 @@ use rustix::fs::{Dir, FileType, Mode, OFlags};
 use crate::model::{MigrationId, Step, names_this};
 use crate::sql::{Dialect, Script};
 
+use super::files::Revisions;
 use super::links::Links;
 use super::manifest::MANIFEST_FILE;
 use super::problem::{Problem, closest, shown};
-use super::revisions::Revisions;
 use super::source::Source;
 use super::this;
 

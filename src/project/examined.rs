@@ -7,15 +7,16 @@ use crate::sql::{Dialect, Ranged, Script};
 
 use super::allowances::{self, Needs};
 use super::directory::{Candidate, Directory};
+use super::files::{BackfillFile, Files, Revisions, ScriptFile, Seen};
 use super::finding::{self, Finding};
 use super::manifest::Manifest;
-use super::migration::{Files, Seen, Surroundings, backfilled_key};
-use super::revisions::{self, Revisions};
+use super::revisions;
 use super::rules::{self, Scripts};
-use super::scripts::{self, BackfillFile, ScriptFile};
+use super::scripts;
 use super::sequences;
 use super::silenced;
 use super::source::Source;
+use super::surroundings::Surroundings;
 
 #[derive(Default)]
 struct Examined {
@@ -41,7 +42,7 @@ impl Examined {
             let by_runner = directory.chosen(step, dialect);
             let by_runner = by_runner.and_then(|one| one.revisions.as_ref());
             let found = if step == Step::Backfill && by_runner.is_none() {
-                let key = manifest.and_then(backfilled_key);
+                let key = manifest.and_then(Manifest::backfilled_key);
                 let (statement, found) =
                     scripts::check_backfill(dialect, ledger, source.text(), key);
                 // An allowance is for a statement of a script, and this is the only one of its own.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::model::Step;
-use crate::sql::{Dialect, Script, ScriptError};
+use crate::sql::{Dialect, Script, ScriptError, Statement};
 
 use super::database::{DatabaseConfig, DialectsFrom};
 use super::dumped::Habit;
@@ -84,6 +84,12 @@ impl From<ScriptError> for Finding {
     fn from(error: ScriptError) -> Self {
         Self::new("sql", error.span, error.message, error.help)
     }
+}
+
+/// A long statement is shown by its beginning.
+pub(super) fn first_line(statement: &Statement) -> Range<usize> {
+    let line = statement.text.lines().next().unwrap_or_default();
+    statement.span.start..statement.span.start + line.len()
 }
 
 /// Without warnings of statements in which something is wrong: that is put right first, and what the statement costs may be

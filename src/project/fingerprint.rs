@@ -1,6 +1,7 @@
 //! One hash of everything that a rehearsal of a migration was about.
 
-use super::migration::{Migration, Seen};
+use super::files::Seen;
+use super::migration::Migration;
 use super::source::sha256;
 use crate::sql::Dialect;
 

@@ -3,8 +3,7 @@
 use crate::model::{Keeps, Sync};
 use crate::sql::{Dialect, Object, ObjectKind, Place, Statement, Verb};
 
-use super::migration::Files;
-use super::scripts::ScriptFile;
+use super::files::{Files, ScriptFile};
 
 /// What scripts of somebody's own keep: with `sync` the columns that expand adds and contract drops, and the tables that expand
 /// makes and fills by triggers; and a view of expand that the contract replaces.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::model::{
     Format, Range, Rows, Step, Sync, Touched, Usage, Usages, Version, names_this, with_release,
 };
+use crate::sql::Key;
 
 use super::backfill::{self, BackfillRules};
 use super::change::{self, Declared};
@@ -110,6 +111,15 @@ impl Manifest {
     pub fn declares(&self, format: Format) -> Option<Span<usize>> {
         let declared = self.formats.iter().find(|found| found.value == format);
         declared.map(|found| found.span.clone())
+    }
+
+    /// The table whose rows the backfill fills, and its key, where that could be read.
+    pub fn backfilled_key(&self) -> Option<Key<'_>> {
+        let rules = self.backfill.as_ref()?.rules.as_ref()?;
+        Some(Key {
+            table: &rules.table,
+            columns: &rules.key,
+        })
     }
 }
 

@@ -1,11 +1,11 @@
 //! One migration: its declaration and its scripts, read and checked together.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::change::{Change, Holds, Trial};
+use crate::change::Change;
 use crate::model::{Declaration, Fill, Format, MigrationId, Parts, Step};
-use crate::sql::{Dialect, Key, Object, ObjectKind, Verb};
+use crate::sql::Dialect;
 
 use super::backfill::BackfillRules;
 use super::change;
@@ -14,17 +14,16 @@ use super::database::DatabaseConfig;
 use super::depth::Depth;
 use super::directory::Directory;
 use super::examined;
+use super::files::{Files, NO_FILES};
 use super::finding;
-use super::later::Forward;
-use super::lint::LintConfig;
 use super::manifest::{self, ContractRules, Manifest};
 use super::probes::Probes;
 use super::problem::Problem;
 use super::ranges;
-use super::revisions::{self, Known, Revisions};
-use super::scripts::{self, BackfillFile, ScriptFile};
-use super::service::ServiceConfig;
+use super::revisions;
+use super::scripts;
 use super::source::{FileRef, Source};
+use super::surroundings::Surroundings;
 
 /// A migration of the project, ready to be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,75 +43,6 @@ pub struct Migration {
     pub manifest: FileRef,
 }
 
-/// The scripts of a migration for one database.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Files {
-    pub expand: Option<ScriptFile>,
-    pub backfill: Option<BackfillFile>,
-    pub contract: Option<ScriptFile>,
-    pub revert: Option<ScriptFile>,
-    /// What the server has to be able to work out before expand, which is as it was generated.
-    pub trials: Vec<Trial>,
-    /// What is undone with expand, which is as it was generated.
-    pub holds: Holds,
-    /// The steps that another migration tool carries out.
-    pub revisions: BTreeMap<Step, Revisions>,
-    /// Every script that is there, whether or not it can be run.
-    pub seen: BTreeMap<Step, Seen>,
-}
-
-impl Files {
-    /// Whether no row is other than without the expand: it builds indexes alone, or what is declared is such a thing.
-    #[must_use]
-    pub fn holds_nothing(&self) -> bool {
-        let is_index =
-            |object: &Object| object.kind == ObjectKind::Index && object.verb == Verb::Create;
-        let builds_indexes = self.expand.as_ref().is_some_and(|file| {
-            let mut statements = file.script.statements.iter();
-            statements.all(|statement| {
-                statement.objects().next().is_some() && statement.objects().all(is_index)
-            })
-        });
-        self.holds == Holds::Nothing || builds_indexes
-    }
-
-    /// Whether expand and the way back were generated together, and nobody has changed either since.
-    #[must_use]
-    pub fn are_generated_together(&self) -> bool {
-        match (&self.expand, &self.revert) {
-            (Some(expand), Some(revert)) => {
-                change::are_of_one([(Step::Expand, &*expand.text), (Step::Revert, &*revert.text)])
-            }
-            _ => false,
-        }
-    }
-}
-
-/// A script that is there, by what tells whether it was changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// Its text could be read.
-    Read {
-        /// Relative to the project's root, with `/`.
-        path: PathBuf,
-        /// Of the text with LF at the end of lines, in hexadecimal.
-        sha256: String,
-    },
-    /// It may be as it was, or gone, or anything.
-    Unreadable,
-}
-
-static NO_FILES: Files = Files {
-    expand: None,
-    backfill: None,
-    contract: None,
-    revert: None,
-    trials: Vec::new(),
-    holds: Holds::Values,
-    revisions: BTreeMap::new(),
-    seen: BTreeMap::new(),
-};
-
 impl Migration {
     #[must_use]
     pub fn id(&self) -> &MigrationId {
@@ -127,21 +57,6 @@ impl Migration {
             .get(&dialect)
             .map_or(&NO_FILES, |files| files.as_ref())
     }
-}
-
-/// What every migration is checked against.
-pub(super) struct Surroundings<'a> {
-    pub root: &'a Path,
-    pub database: &'a DatabaseConfig,
-    pub services: &'a BTreeMap<String, ServiceConfig>,
-    /// The migrations that come after it.
-    pub later: &'a [Forward],
-    /// All of them, with this one.
-    pub all: &'a [Forward],
-    pub lint: &'a LintConfig,
-    /// The revisions of the project's other migration tool.
-    pub revisions: &'a Known,
-    pub depth: Depth,
 }
 
 /// A migration as it was read.
@@ -330,15 +245,6 @@ fn declare(directory: &Directory, manifest: &Manifest) -> Declaration {
 fn key_width(manifest: &Manifest) -> Option<usize> {
     let section = manifest.backfill.as_ref()?;
     section.rules.as_ref().map(|rules| rules.key.len())
-}
-
-/// The table whose rows the backfill fills, and its key, where that could be read.
-pub(super) fn backfilled_key(manifest: &Manifest) -> Option<Key<'_>> {
-    let rules = manifest.backfill.as_ref()?.rules.as_ref()?;
-    Some(Key {
-        table: &rules.table,
-        columns: &rules.key,
-    })
 }
 
 fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig) {

@@ -22,6 +22,7 @@ mod doubts;
 mod dumped;
 mod duration;
 mod examined;
+mod files;
 mod finding;
 mod fingerprint;
 mod fired;
@@ -37,6 +38,7 @@ mod made;
 mod manifest;
 mod mentions;
 mod migration;
+mod named_twice;
 mod nature;
 #[cfg(feature = "http")]
 mod notify;
@@ -66,9 +68,11 @@ mod secret;
 mod section;
 mod sequences;
 mod service;
+mod settings;
 mod severity;
 mod silenced;
 mod source;
+mod surroundings;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -91,13 +95,14 @@ pub use database::{DatabaseConfig, DialectsFrom};
 pub use depth::Depth;
 pub use directory::is_unwritten;
 pub use doubts::Section;
+pub use files::{BackfillFile, Files, Revisions, ScriptFile, Seen};
 pub use flaws::{Broken, Flaws};
 pub use fleet::{FleetConfig, LONGEST_COORDINATOR_LEASE, SourceConfig};
 pub use links::Links;
 pub use lint::LintConfig;
 pub use made::{Sign, Trace};
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck, UnusedRule};
-pub use migration::{Files, Migration, Seen};
+pub use migration::Migration;
 pub use nature::{Nature, without_its_own};
 #[cfg(feature = "http")]
 pub use notify::{NotifyConfig, Occasion, Shape};
@@ -109,11 +114,10 @@ pub use problem::{Location, Problem, Problems};
 pub use query::Query;
 pub use question::{OPEN, waits_for_a_release};
 pub use rehearsal::RehearsalConfig;
-pub use revisions::{Revisions, text_of};
+pub use revisions::text_of;
 pub use rollout::{OnFailure, RolloutConfig};
 pub use rules::{Excess, RULES, Rule, beyond_expand, rule, rule_of};
 pub use schema::Schema;
-pub use scripts::{BackfillFile, ScriptFile};
 pub use service::ServiceConfig;
 pub use severity::Severity;
 pub use source::FileRef;
@@ -127,10 +131,11 @@ use bases::Deeds;
 use directory::Directory;
 use later::Forward;
 use listing::Listing;
-use migration::{Loaded, Surroundings};
-use problem::shown;
-use revisions::Known;
+use migration::Loaded;
+use runner::Known;
+use settings::Settings;
 use source::Source;
+use surroundings::Surroundings;
 
 /// Everything that a project's files say.
 #[derive(Clone, Debug)]
@@ -163,39 +168,6 @@ struct Read {
     listing: Listing,
     migrations: Vec<Loaded>,
     bases: Bases,
-}
-
-/// What migrate.toml and the URL given from outside say.
-struct Settings {
-    config: Config,
-    is_readable: bool,
-    problems: Vec<Problem>,
-}
-
-impl Settings {
-    fn read(dir: &Path, url_override: Option<&str>) -> Self {
-        let (read, mut problems) = match Source::read(dir, CONFIG_FILE) {
-            Ok(Some(source)) => {
-                let config = Config::read(&source);
-                (config, source.into_parts().1)
-            }
-            Ok(None) => (None, vec![listing::missing_config(dir)]),
-            Err(problem) => (None, vec![problem]),
-        };
-        let is_readable = read.is_some();
-        let mut config = read.unwrap_or_else(Config::unread);
-        if let Some(url) = url_override {
-            let problem = config.override_url(url, &shown(dir, CONFIG_FILE));
-            problems.splice(0..0, problem);
-        }
-        problems.extend(aliases::read_files(&mut config, dir));
-        config.name_ledger();
-        Self {
-            config,
-            is_readable,
-            problems,
-        }
-    }
 }
 
 impl Listed {
@@ -235,7 +207,7 @@ impl Listed {
             };
             migration::load(directory, &around)
         });
-        revisions::refuse_twice(&mut migrations);
+        named_twice::refuse(&mut migrations);
         let deeds: Vec<Deeds> = migrations
             .iter()
             .map(|loaded| Deeds::of(&loaded.migration, loaded.change.as_ref()))

@@ -3,56 +3,23 @@
 //! What they do is read from their SQL where that is a file, and judged by the rules for our own scripts; where it is none, somebody
 //! has to say what it is. How it is run is the tool's own affair: a `BEGIN` in it, or an index that is built concurrently.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::directory::{Candidate, Directory};
+use super::files::Revisions;
 use super::finding::Finding;
 use super::manifest::{MANIFEST_FILE, Manifest, Named};
-use super::migration::{Loaded, Surroundings};
 use super::problem::{Problem, closest, listed, shown};
 use super::reader::Located;
 use super::row_writes::changes_rows;
-use super::scripts::ScriptFile;
+use super::runner::Known;
 use super::source::Source;
+use super::surroundings::Surroundings;
 use crate::model::Step;
 use crate::runner::{Revision, Runner, Sql};
 use crate::sql::Script;
-
-/// What another migration tool does in the place of a script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revisions {
-    /// The kind of the tool.
-    pub kind: &'static str,
-    /// As the tool calls them, in the order in which they are applied.
-    pub names: Vec<String>,
-    /// Where they are named, relative to the project's root, with `/`.
-    pub path: PathBuf,
-    /// Of the kind and the names, in hexadecimal.
-    pub sha256: String,
-    /// Whether somebody vouches for what they do.
-    pub judged: bool,
-    /// What they do, where that is SQL in files. It is not run.
-    pub script: Option<ScriptFile>,
-}
-
-/// The tool of a project, and its revisions.
-pub(super) struct Known {
-    runner: Option<Runner>,
-    revisions: Result<Vec<Revision>, String>,
-}
-
-impl Known {
-    pub fn of(root: &Path, runner: Option<&Runner>) -> Self {
-        let revisions = runner.map_or(Ok(Vec::new()), |runner| runner.revisions(root));
-        Self {
-            runner: runner.cloned(),
-            revisions,
-        }
-    }
-}
 
 /// The candidates for the steps whose revisions a manifest names. What is wrong with the names is said there.
 pub(super) fn attach(
@@ -362,27 +329,4 @@ fn hash(kind: &str, names: &[String]) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// A revision that two migrations name would be one's doing and the other's.
-pub(super) fn refuse_twice(migrations: &mut [Loaded]) {
-    let mut seen: BTreeMap<String, String> = BTreeMap::new();
-    for loaded in migrations {
-        let id = loaded.migration.id().to_string();
-        let files = loaded.migration.files.values().next();
-        let revisions = files.into_iter().flat_map(|files| files.revisions.values());
-        let all: Vec<Revisions> = revisions.cloned().collect();
-        for revisions in all {
-            for name in &revisions.names {
-                if let Some(other) = seen.insert(name.clone(), id.clone()) {
-                    loaded.problems.push(Problem::about(
-                        loaded.migration.manifest.path.clone(),
-                        "duplicate-revision",
-                        format!("the revision `{name}` is named by {other} as well, or twice here"),
-                        "keep it in one of them",
-                    ));
-                }
-            }
-        }
-    }
 }

@@ -1,74 +1,14 @@
 //! What a migration's scripts may not contain, for each database that they have to run on.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 
 use crate::model::Step;
-use crate::sql::{self, Dependents, Dialect, Effect, Mode, Script, ScriptError, Statement};
+use crate::sql::{self, Dialect, Effect, Mode, Script, ScriptError, Statement};
 
-use super::finding::{self, Finding};
+use super::finding::{self, Finding, first_line};
 use super::reader::Located;
 use super::rules;
-use super::source::{FileRef, Source};
-
-/// A script that runs as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScriptFile {
-    /// Relative to the project's root, with `/`.
-    pub path: PathBuf,
-    pub text: Arc<str>,
-    /// Of the text with LF at the end of lines, in hexadecimal.
-    pub sha256: String,
-    pub script: Script,
-    /// The statements, by their place, that somebody vouches for in migration.toml.
-    pub vouched: BTreeSet<usize>,
-    made: OnceLock<Dependents>,
-}
-
-/// A statement that runs once for each batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackfillFile {
-    /// Relative to the project's root, with `/`.
-    pub path: PathBuf,
-    pub text: Arc<str>,
-    /// Of the text with LF at the end of lines, in hexadecimal.
-    pub sha256: String,
-    pub statement: sql::Ranged,
-}
-
-impl ScriptFile {
-    pub(super) fn new(file: &FileRef, script: Script, vouched: BTreeSet<usize>) -> Self {
-        let FileRef { path, text, sha256 } = file.clone();
-        Self {
-            path,
-            text,
-            sha256,
-            script,
-            vouched,
-            made: OnceLock::new(),
-        }
-    }
-
-    /// What the script leaves of the code that it makes.
-    #[must_use]
-    pub fn made(&self) -> &Dependents {
-        self.made.get_or_init(|| Dependents::made_by(&self.script))
-    }
-}
-
-impl BackfillFile {
-    pub(super) fn new(file: &FileRef, statement: sql::Ranged) -> Self {
-        let FileRef { path, text, sha256 } = file.clone();
-        Self {
-            path,
-            text,
-            sha256,
-            statement,
-        }
-    }
-}
+use super::source::Source;
 
 const SETTING: &str = "session-setting";
 
@@ -235,12 +175,6 @@ fn check_statement(
     };
     let way_out = way_out.to_owned();
     found(code, message, way_out).map(|finding| finding.excusable(index))
-}
-
-/// A long statement is shown by its beginning.
-pub(super) fn first_line(statement: &Statement) -> Range<usize> {
-    let line = statement.text.lines().next().unwrap_or_default();
-    statement.span.start..statement.span.start + line.len()
 }
 
 pub(super) fn check_backfill(

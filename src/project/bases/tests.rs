@@ -1,5 +1,5 @@
 use super::*;
-use crate::project::scripts::ScriptFile;
+use crate::project::files::ScriptFile;
 use crate::project::source::FileRef;
 use crate::sql::Script;
 

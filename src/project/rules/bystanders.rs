@@ -3,8 +3,7 @@
 use crate::model::Step;
 use crate::sql::{Effect, Object, ObjectKind, Script, Statement, Verb};
 
-use super::super::finding::Finding;
-use super::super::scripts::first_line;
+use super::super::finding::{Finding, first_line};
 use super::spoken::{names_of, own_names, queries, said};
 use super::{Scripts, again, named, narrows, refuses};
 

@@ -7,9 +7,8 @@ use crate::sql::{
     behind_schema, checks_of_domain, shows_not_null,
 };
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later::{self, Forward};
-use super::super::scripts::first_line;
 use super::widened::{Wider, is_widening};
 use super::{Scripts, formats};
 

@@ -5,9 +5,8 @@ use crate::change::Kind;
 use crate::model::Step;
 use crate::sql::{Asks, DefaultMet, Effect, Meets, Script, Statement, Tables};
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::{Scripts, narrows};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {

@@ -7,9 +7,8 @@ use crate::sql::{
     Deed, Dependent, Dependents, Dialect, ObjectKind, Runs, Script, Statement, Tables, Value,
 };
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::Scripts;
 use super::asked::{Asked, Made, rules};
 use super::formats::Formats;

@@ -4,9 +4,8 @@
 use crate::model::Step;
 use crate::sql::{Dialect, ObjectKind, Script, Statement, Verb};
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::{Scripts, formats};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {

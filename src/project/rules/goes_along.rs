@@ -5,9 +5,8 @@
 use crate::model::Step;
 use crate::sql::{ConstraintRule, Dialect, Gone, ObjectKind, Script, Statement, Verb};
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::{Scripts, takes};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {

@@ -3,9 +3,8 @@
 use crate::model::Step;
 use crate::sql::{self, Dialect};
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::reader::Located;
-use super::super::scripts::first_line;
 use super::Scripts;
 
 const CODE: &str = "ledger";

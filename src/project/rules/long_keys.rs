@@ -4,9 +4,8 @@
 use crate::model::Step;
 use crate::sql::{Dialect, Statement, Table, Tables};
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::{Scripts, formats};
 
 const CODE: &str = "long-keys";

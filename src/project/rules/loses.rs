@@ -4,8 +4,7 @@
 use crate::model::Step;
 use crate::sql::{Losing, Loss};
 
-use super::super::finding::Finding;
-use super::super::scripts::first_line;
+use super::super::finding::{Finding, first_line};
 use super::Scripts;
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {

@@ -6,9 +6,8 @@ use crate::sql::{
     Clash, Deed, Dependent, Dependents, Dialect, Outcome, Script, Table, TableColumn,
 };
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::Scripts;
 use super::formats;
 use super::triggers::known_deeds;

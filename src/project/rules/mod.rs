@@ -44,6 +44,7 @@ mod takes;
 mod there;
 mod too_new;
 mod triggers;
+mod types;
 mod unindexed;
 mod unvalidated;
 mod widened;
@@ -57,11 +58,11 @@ pub(super) use widened::{Wider, is_widening, lifts_a_check};
 use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script, Statement, Table};
 
+use super::files::Files;
 use super::finding::Finding;
 use super::later::{self, Forward};
 use super::lint::LintConfig;
 use super::manifest::Manifest;
-use super::migration::Files;
 use super::reader::Located;
 
 /// The scripts of one migration as one database reads them; none where there is none, or it cannot be read.

@@ -6,9 +6,8 @@ use crate::sql::{
     Deed, Dependent, Dependents, Dialect, Insert, Reference, Script, Statement, Table, Value,
 };
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::breaks;
 use super::formats;
 use super::shipped;

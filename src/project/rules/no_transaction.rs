@@ -3,8 +3,7 @@
 use crate::model::Step;
 use crate::sql::{Dialect, Mode, ObjectKind, Statement, Verb};
 
-use super::super::finding::Finding;
-use super::super::scripts::first_line;
+use super::super::finding::{Finding, first_line};
 use super::Scripts;
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {

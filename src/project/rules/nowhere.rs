@@ -4,8 +4,7 @@
 use crate::model::Step;
 use crate::sql::{Dependent, Dependents, Dialect, Table};
 
-use super::super::finding::Finding;
-use super::super::scripts::first_line;
+use super::super::finding::{Finding, first_line};
 use super::Scripts;
 use super::triggers::known_deeds;
 

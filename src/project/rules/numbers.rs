@@ -4,8 +4,7 @@
 use crate::model::Step;
 use crate::sql::{Dialect, Script};
 
-use super::super::finding::Finding;
-use super::super::scripts::first_line;
+use super::super::finding::{Finding, first_line};
 use super::super::sequences::{Numbered, restarted};
 use super::{Scripts, formats};
 

@@ -3,8 +3,7 @@
 use crate::model::Step;
 use crate::sql::{Dialect, Mode, ObjectKind, Statement, Verb};
 
-use super::super::finding::Finding;
-use super::super::scripts::first_line;
+use super::super::finding::{Finding, first_line};
 use super::Scripts;
 
 /// A value of an enum cannot be used in the transaction that adds it, unless that made the type as well.

@@ -8,9 +8,8 @@ use crate::sql::{
     Dialect, Fills, Gone, ObjectKind, Script, Source, Statement, Table, TableColumn, Tables, Verb,
 };
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::swapped::Swap;
 use super::{Scripts, narrows, takes};
 

@@ -4,9 +4,8 @@
 use crate::model::Step;
 use crate::sql::{Clash, Dialect, Insert, Place, Script, Statement, Table, TableColumn, Value};
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::super::sequences::{self, Forward};
 use super::{Scripts, formats};
 

@@ -4,9 +4,8 @@
 use crate::model::Step;
 use crate::sql::{Gone, ObjectKind, Verb};
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::Scripts;
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {

@@ -3,8 +3,7 @@
 use crate::model::Step;
 use crate::sql::{Dialect, Mode, ObjectKind, Statement, Verb, missing_function};
 
-use super::super::finding::Finding;
-use super::super::scripts::first_line;
+use super::super::finding::{Finding, first_line};
 use super::Scripts;
 
 /// In one transaction foreign keys are put aside and checked at its end; on its own, `DROP TABLE` first deletes all rows

@@ -7,9 +7,8 @@ use crate::sql::{
     TableColumn, Verb,
 };
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::Scripts;
 use super::triggers::known_deeds;
 

@@ -6,8 +6,7 @@ use crate::sql::{
     Copied, Dialect, Effect, Gone, Mode, Object, ObjectKind, Script, Statement, Taken, Verb,
 };
 
-use super::super::finding::Finding;
-use super::super::scripts::first_line;
+use super::super::finding::{Finding, first_line};
 use super::Scripts;
 use super::formats::Formats;
 use super::takes::makes;

@@ -3,9 +3,8 @@
 use crate::model::{Format, Step};
 use crate::sql::{Dialect, Effect, Gone, Met, Object, ObjectKind, Script, Source, Statement, Verb};
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::{Scripts, spoken};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {

@@ -10,10 +10,9 @@ use crate::sql::{
     into_rows,
 };
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later::{self, Forward};
 use super::super::manifest::Manifest;
-use super::super::scripts::first_line;
 use super::Scripts;
 use super::triggers::known_deeds;
 

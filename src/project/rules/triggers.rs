@@ -6,9 +6,8 @@ use crate::sql::{
     Deed, Dependent, Dependents, Effect, ObjectKind, Place, Runs, Script, Statement, Value, Verb,
 };
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later::{self, Forward};
-use super::super::scripts::first_line;
 use super::formats::{self, Formats};
 use super::{Scripts, again, refuses, shipped};
 

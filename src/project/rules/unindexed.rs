@@ -2,9 +2,8 @@
 
 use crate::model::Step;
 
-use super::super::finding::Finding;
+use super::super::finding::{Finding, first_line};
 use super::super::later;
-use super::super::scripts::first_line;
 use super::Scripts;
 
 pub(super) const CODE: &str = "unindexed-key";

@@ -4,8 +4,7 @@
 use crate::model::Step;
 use crate::sql::{Dialect, Script, Statement, Tables, altered_table};
 
-use super::super::finding::Finding;
-use super::super::scripts::first_line;
+use super::super::finding::{Finding, first_line};
 use super::spoken::queries;
 use super::{Scripts, formats};
 

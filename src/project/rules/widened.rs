@@ -4,7 +4,7 @@
 use crate::sql::{ConstraintRule, Dialect, ObjectKind, Script, Statement, Verb};
 
 use super::super::later::{self, Forward};
-use super::retypes::{loosens, type_from};
+use super::types::{loosens, type_from};
 
 /// By how much a type may become wider.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -86,7 +86,6 @@ pub const CIRCLES: &[(&str, usize)] = &[
     ("crates/lease/src/lease", 3),
     ("crates/lease/src/ledger", 12),
     ("crates/model/src/gate", 18),
-    ("src/project", 12),
 ];
 
 /// Modules without I/O, clock, chance or async: what they answer depends on what they are given, alone.
