@@ -29,6 +29,7 @@ pub(super) fn wrong(
     each.find_map(|at| {
         code.strict(at)
             .or_else(|| code.several(at))
+            .or_else(|| code.chooses(at))
             .or_else(|| code.divides(at, parent?))
     })
 }
@@ -65,6 +66,9 @@ impl Code<'_> {
 
     /// A query in the place of one value, over a table of which no key says that there is one row.
     fn several(&self, open: usize) -> Option<Wrong> {
+        if self.puts_into_variable(open) {
+            return self.finds_several(open);
+        }
         const BEFORE: &[&str] = &[
             ":=", "=", ",", "(", "then", "else", "return", "+", "||", "<", ">", "and", "or", "not",
         ];
@@ -77,12 +81,49 @@ impl Code<'_> {
         if !is_query || !BEFORE.contains(&self.before(open)) || MANY.contains(&before) {
             return None;
         }
-        let outer = self.outer(open + 1);
+        self.finds_several(open + 1)
+    }
+
+    /// `CASE … END CASE` as a statement, which fails where no branch is for it.
+    fn chooses(&self, place: usize) -> Option<Wrong> {
+        const BEFORE: &[&str] = &["", ";", "begin", "then", "else", "loop", "do"];
+        if self.at(place) != "case" || !BEFORE.contains(&self.before(place)) {
+            return None;
+        }
+        let (mut depth, mut at) = (0_usize, place);
+        while at < self.words.len() {
+            match self.at(at) {
+                "case" | "begin" => depth += 1,
+                "else" if depth == 1 => return None,
+                "end" if matches!(self.at(at + 1), "if" | "loop" | "while" | "repeat") => at += 1,
+                "end" => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        break;
+                    }
+                    at += usize::from(self.at(at + 1) == "case");
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        (depth == 0 && self.at(at + 1) == "case").then(|| {
+            (
+                "has a CASE without ELSE: each write for which no branch is there fails".to_owned(),
+                "write `ELSE NULL;` as its last branch (on MySQL and MariaDB `ELSE BEGIN END;`)"
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// Whether the query that begins here may find several rows of a table that is known.
+    fn finds_several(&self, select: usize) -> Option<Wrong> {
+        let outer = self.outer(select);
         let find = |word: &str| outer.iter().copied().find(|at| self.at(*at) == word);
         let is_one = [
             "limit", "fetch", "union", "distinct", "with", "join", "lateral",
         ];
-        if is_one.iter().any(|word| find(word).is_some()) || self.aggregates(open + 2) {
+        if is_one.iter().any(|word| find(word).is_some()) || self.aggregates(select + 1) {
             return None;
         }
         let from = find("from")?;
@@ -131,14 +172,23 @@ impl Code<'_> {
         })
     }
 
-    /// The places within this parenthesis that are in none of their own.
+    /// `SELECT a INTO v FROM t`, which MySQL takes no first row of.
+    fn puts_into_variable(&self, place: usize) -> bool {
+        const BEFORE: &[&str] = &["", ";", "begin", "then", "else", "loop", "do", "row"];
+        self.scripts.dialect == Dialect::Mysql
+            && self.at(place) == "select"
+            && BEFORE.contains(&self.before(place))
+            && self.outer(place).iter().any(|at| self.at(*at) == "into")
+    }
+
+    /// The places within this parenthesis, or this statement, that are in no parenthesis of their own.
     fn outer(&self, from: usize) -> Vec<usize> {
         let mut depth = 0_usize;
         let mut places = Vec::new();
         for (at, word) in self.words.iter().enumerate().skip(from) {
             match word.as_str() {
                 "(" => depth += 1,
-                ")" if depth == 0 => break,
+                ")" | ";" if depth == 0 => break,
                 ")" => depth -= 1,
                 _ if depth == 0 => places.push(at),
                 _ => {}

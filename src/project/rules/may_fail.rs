@@ -143,6 +143,7 @@ fn misfit(from: &TableColumn, to: &TableColumn) -> Option<String> {
     if !is_text(&to.kind) {
         let is_known = [
             "int", "numeric", "decimal", "date", "time", "uuid", "double", "float", "real",
+            "enum(", "set(", "json", "bool", "inet",
         ];
         let lower = to.kind.to_lowercase();
         return is_known.iter().any(|word| lower.contains(word)).then(|| {

@@ -348,6 +348,45 @@ fn code_comes_to_one_value_for_each_row() {
     let local = format!(
         "CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW BEGIN DECLARE v INT; SET v = {local}; SET NEW.team = v; END;\n"
     );
+    let body = |statement: &str| {
+        format!(
+            "{column}CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW BEGIN DECLARE v INT; {statement} SET NEW.team = v; END;\n"
+        )
+    };
+    let bodies = [
+        ("SELECT id INTO v FROM teams WHERE name = NEW.name;", false),
+        (
+            "SELECT id INTO v FROM teams WHERE name = NEW.name LIMIT 1;",
+            true,
+        ),
+        ("SELECT id INTO v FROM teams WHERE code = NEW.code;", true),
+        ("SELECT count(*) INTO v FROM teams;", true),
+        ("CASE NEW.name WHEN 'a' THEN SET v = 1; END CASE;", false),
+        (
+            "CASE NEW.name WHEN 'a' THEN SET v = 1; ELSE BEGIN END; END CASE;",
+            true,
+        ),
+        ("SET v = CASE NEW.name WHEN 'a' THEN 1 END;", true),
+        (
+            "IF NEW.name = 'a' THEN CASE WHEN NEW.id = 1 THEN SET v = CASE WHEN 1 THEN 2 ELSE 3 END; END CASE; END IF;",
+            false,
+        ),
+    ];
+    let mysql: Vec<(String, bool)> = mysql
+        .into_iter()
+        .chain(bodies.iter().map(|(statement, is)| (body(statement), *is)))
+        .collect();
+    let chooses = |rest: &str| {
+        format!(
+            "{column}{}",
+            plpgsql(
+                fires,
+                &format!("CASE NEW.name WHEN 'a' THEN NEW.team := 1; {rest}END CASE; RETURN NEW;")
+            )
+        )
+    };
+    postgres.push((chooses(""), false));
+    postgres.push((chooses("ELSE NULL; "), true));
     let mysql: Vec<(String, bool)> = mysql
         .into_iter()
         .chain([(format!("{column}{local}"), false)])
