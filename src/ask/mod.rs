@@ -39,7 +39,7 @@ pub use log::{Events, length, moment};
 pub use looked::Looked;
 pub use place::{candidate, placed};
 pub use plan_json::by_service;
-pub use planned::{Goal, Planned, Until};
+pub use planned::{Goal, Planned, RefusedStep, Start, Until};
 pub use planning::plan_on_paper;
 pub use question::{Answer, Log, Question};
 pub use rollout::{arrival_json, as_json as rollout_json, waits_for};

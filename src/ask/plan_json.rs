@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::json as shapes;
 use super::planned::{Planned, Until};
 use super::words::span;
-use crate::gate::Verdict;
 use crate::model::{Live, Version};
 use crate::planner::{MissingRelease, NoPlan, Plan, Wait};
 use crate::rollout::as_json as action_json;
@@ -79,7 +78,9 @@ impl Planned {
                     object.insert("live".into(), json!(by_service(&step.live)));
                     let waits: Vec<Value> = waits.iter().map(Until::to_json).collect();
                     object.insert("waits_for".into(), waits.into());
-                    object.insert("notes".into(), json!(step.notes));
+                    object.insert("notes".into(), json!(step.remarks()));
+                    let refused: Vec<Value> = step.refused.iter().map(shapes::blocker).collect();
+                    object.insert("refused".into(), refused.into());
                 }
                 value
             })
@@ -96,7 +97,7 @@ impl Planned {
             })
             .collect();
         json!({
-            "verdict": Verdict::Go.name(),
+            "verdict": self.verdict().name(),
             "plan": steps,
             "goal": plan.goal,
             "start": by_service(&self.problem.live),

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::asker::Asker;
 use super::looked::Width;
-use super::planned::{Goal, Planned, Until, against};
+use super::planned::{Goal, Planned, Start, Until};
 use super::{AskError, Record, Wanted, candidate};
 use crate::coordinator::{CoordinatorError, flaws_on_paper, weighed};
-use crate::gate::{Advice, Blocker, BlockerKind, Flaw, Seen, Subject, missing_evidence, unread};
+use crate::gate::{
+    Advice, Blocker, BlockerKind, Flaw, Seen, Subject, against_step, missing_evidence, unread,
+};
 use crate::interrupt::Interrupt;
 use crate::model::{Live, MigrationState, Schema, Snapshot, Step, Version};
 use crate::planner::{NoPlan, Plan, PlanAction, PlanStep, Problem, plan};
@@ -18,17 +20,16 @@ impl Planned {
         problem: Problem,
         answer: Result<Plan, Box<NoPlan>>,
         project: &Project,
-        now: i64,
+        start: Start,
     ) -> Self {
         let steps = answer.as_ref().map_or(&[][..], |plan| &plan.steps);
         Self {
             waits: steps.iter().map(|step| waits(step, project)).collect(),
             problem,
             answer,
-            now,
+            start,
             absent: Vec::new(),
             nothing_yet: None,
-            flaws: Vec::new(),
         }
     }
 }
@@ -56,7 +57,7 @@ pub fn plan_on_paper(
         Err(none_because_of(hidden))
     };
     let absent = absent(&problem);
-    let planned = Planned::new(problem, answer, project, 0);
+    let planned = Planned::new(problem, answer, project, Start::OnPaper);
     Ok(Planned { absent, ..planned })
 }
 
@@ -95,9 +96,11 @@ impl Asker {
             say_what_cannot_run(plan, &evidence.flaws);
             self.weigh_steps(project, plan).await;
         }
-        let planned = Planned::new(problem, answer, project, evidence.snapshot.taken_at);
+        let start = Start::Seen {
+            at: evidence.snapshot.taken_at,
+        };
+        let planned = Planned::new(problem, answer, project, start);
         Ok(Planned {
-            flaws: evidence.flaws,
             nothing_yet: looked.nothing_yet,
             ..planned
         })
@@ -148,15 +151,13 @@ fn none_because_of(blockers: Vec<Blocker>) -> Box<NoPlan> {
     })
 }
 
-/// The steps that cannot run from these files are told where they stand.
+/// The steps that cannot run from these files say so where they stand.
 fn say_what_cannot_run(plan: &mut Plan, flaws: &[Flaw]) {
-    for step in &mut plan.steps {
-        if let Some(flaw) = against(&step.action, flaws) {
-            let note = format!(
-                "the gate will refuse this step: {}; {}",
-                flaw.error, flaw.help
-            );
-            step.notes.push(note);
+    for planned in &mut plan.steps {
+        if let PlanAction::Schema { step, migration } = &planned.action {
+            planned
+                .refused
+                .extend(against_step(*step, migration, flaws));
         }
     }
 }

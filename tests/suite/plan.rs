@@ -193,6 +193,26 @@ scenario!(
         shop.fleet(&[("web", "a", "1.0.0")]);
         let plan = shop.changes_nothing(&wanted, 0).json();
         assert_eq!(bare(&plan), through_1_1());
+        assert_eq!(plan["verdict"], "go");
+        assert_eq!(plan["plan"][0]["refused"], json!([]));
+        // What the gate refuses as things stand is no way yet, and every picture of the plan says so.
+        shop.fleet(&[("web", "a", "1.2.0")]);
+        let refused = shop.changes_nothing(&wanted, 11).json();
+        assert_eq!(refused["verdict"], "refuse");
+        assert_eq!(
+            refused["plan"][0]["refused"][0]["kind"], "contradiction",
+            "{refused}"
+        );
+        for (output, said) in [
+            ("text", "step 1 will be refused as things stand"),
+            ("mermaid", "<br>will be refused: "),
+            ("markdown", "<br>will be refused: "),
+        ] {
+            let shown = ["plan", "--to", "web=1.2.0", "--output", output];
+            let shown = shop.changes_nothing(&shown, 11).stdout;
+            assert!(shown.contains(said), "{shown}");
+        }
+        shop.fleet(&[("web", "a", "1.0.0")]);
         shop.run(&["expand"], 0);
         shop.fleet(&[("web", "a", "1.0.0"), ("web", "b", "1.1.0")]);
         let plan = shop.changes_nothing(&wanted, 0).json();

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::gate::{candidate, wanted};
 use super::out::{Out, note};
 use super::recording::Recording;
-use crate::ask::{Answer, Goal, Planned, Question, Record, Wanted, plan_on_paper};
+use crate::ask::{Answer, Goal, Planned, Question, Record, RefusedStep, Wanted, plan_on_paper};
 use crate::database::read_small_once;
 use crate::project::{Config, Project};
 
@@ -22,7 +22,8 @@ first, each backfill as early as it is safe, and contracts last: until then ever
 undone. A service that no --to names stays at what it runs.
 
 Where there is no plan, the answer (exit code 11) says which version is in the way of which, and
-what would open a way: a release in between, a sync, another declaration.
+what would open a way: a release in between, a sync, another declaration. A plan that has a step
+which the gate refuses as things stand is shown, and ends with 11 too.
 
   migrate plan --to web=1.2.0                  from what is live now
   migrate plan --to web=1.2.0 --via web=1.1.0  with a release that may be used on the way
@@ -86,12 +87,14 @@ pub(super) async fn plan_from_the_fleet(
     }
 }
 
-/// The refusal where a step of the plan cannot run from these files.
+/// The refusal where a step of the plan will be refused.
 pub(super) fn cannot_run(planned: &Planned) -> Option<Failure> {
-    let (action, flaw) = planned.cannot_run()?;
-    let error = &flaw.error;
-    let failure = Failure::new(format!("`{action}` of this plan cannot be taken: {error}"));
-    Some(failure.help(&flaw.help).refused())
+    let RefusedStep { action, why, .. } = planned.refused()?;
+    let why_not = why.message();
+    let failure = Failure::new(format!(
+        "`{action}` of this plan cannot be taken: {why_not}"
+    ));
+    Some(failure.help(&why.help()).refused())
 }
 
 /// Shows a plan, or why there is none; returns the exit code.

@@ -7,7 +7,7 @@ use super::super::paint::Line;
 use super::super::summed;
 use super::super::text;
 use crate::ask::{Planned, Until, by_service};
-use crate::gate::Blocker;
+use crate::gate::{Blocker, Verdict};
 use crate::model::{Live, MigrationId};
 use crate::planner::{NoPlan, Plan, PlanAction, Problem, WayOut, beside_each_other};
 use crate::text::shown::shown;
@@ -16,10 +16,10 @@ pub(super) fn show(planned: &Planned, out: &Out) {
     let problem = &planned.problem;
     match (&planned.answer, out.format) {
         (_, Format::Json) => out.json(&planned.to_json()),
-        (Ok(plan), Format::Text) => out.lines(as_text(plan, problem, &planned.waits)),
+        (Ok(plan), Format::Text) => out.lines(as_text(plan, planned)),
         (_, Format::Markdown) => out.verbatim(&as_markdown(planned)),
         (Ok(plan), _) => out.lines(as_mermaid(plan)),
-        (Err(none), Format::Text) => out.lines(none_as_text(none, problem, planned.now)),
+        (Err(none), Format::Text) => out.lines(none_as_text(none, problem, planned.start.now())),
         (Err(none), _) => out.lines(none_as_mermaid(none)),
     }
 }
@@ -59,8 +59,8 @@ fn heading(problem: &Problem) -> String {
     }
 }
 
-fn as_text(plan: &Plan, problem: &Problem, waits: &[Vec<Until>]) -> Vec<Line> {
-    let heading = heading(problem);
+fn as_text(plan: &Plan, planned: &Planned) -> Vec<Line> {
+    let heading = heading(&planned.problem);
     let mut lines = Vec::new();
     if plan.steps.is_empty() {
         lines.push(Line::from(format!("{heading}: nothing to do")));
@@ -71,7 +71,16 @@ fn as_text(plan: &Plan, problem: &Problem, waits: &[Vec<Until>]) -> Vec<Line> {
             rollouts => of(rollouts, "rollout"),
         };
         let steps = of(plan.steps.len(), "step");
-        lines.push(Line::from(format!("{heading}: {steps}, {rollouts}")));
+        lines.push(match (planned.verdict(), planned.refused()) {
+            (Verdict::Refuse, Some(step)) => {
+                let why = format!(
+                    "{heading}: {steps}, {rollouts}, and step {} will be refused as things stand",
+                    step.number
+                );
+                text::verdict(Verdict::Refuse, &why)
+            }
+            _ => Line::from(format!("{heading}: {steps}, {rollouts}")),
+        });
         lines.push(Line::default());
         let mut rows = Vec::new();
         let mut next = 0;
@@ -82,7 +91,7 @@ fn as_text(plan: &Plan, problem: &Problem, waits: &[Vec<Until>]) -> Vec<Line> {
             } else {
                 format!("{first}-{last}")
             };
-            let waits = waits.get(next).into_iter().flatten();
+            let waits = planned.waits.get(next).into_iter().flatten();
             let waits: Vec<String> = waits.filter_map(Until::words).collect();
             rows.push(vec![
                 number,
@@ -97,8 +106,8 @@ fn as_text(plan: &Plan, problem: &Problem, waits: &[Vec<Until>]) -> Vec<Line> {
         let header = ["step", "action", "live meanwhile", "done when"];
         lines.extend(text::table(&header, rows));
         let notes = plan.steps.iter().enumerate().flat_map(|(at, step)| {
-            let notes = step.notes.iter();
-            notes.map(move |note| format!("step {}: {note}", at + 1))
+            let remarks = step.remarks().into_iter();
+            remarks.map(move |note| format!("step {}: {note}", at + 1))
         });
         let notes: Vec<Line> = notes.map(Line::from).collect();
         if !notes.is_empty() {
@@ -132,10 +141,10 @@ fn as_text(plan: &Plan, problem: &Problem, waits: &[Vec<Until>]) -> Vec<Line> {
 fn as_markdown(planned: &Planned) -> String {
     let problem = &planned.problem;
     let (diagram, lines) = match &planned.answer {
-        Ok(plan) => (as_mermaid(plan), as_text(plan, problem, &planned.waits)),
+        Ok(plan) => (as_mermaid(plan), as_text(plan, planned)),
         Err(none) => (
             none_as_mermaid(none),
-            none_as_text(none, problem, planned.now),
+            none_as_text(none, problem, planned.start.now()),
         ),
     };
     let lines: Vec<String> = lines.iter().map(Line::plain).collect();
@@ -177,12 +186,15 @@ fn as_mermaid(plan: &Plan) -> Vec<String> {
         if matches!(step.action, PlanAction::Schema { .. }) && !step.live.is_empty() {
             lines_of.push(format!("with {} live", fleet(&step.live)));
         }
+        let refused = step.refused.iter();
+        lines_of.extend(refused.map(|why| format!("will be refused: {}", why.message())));
         let text = label(&lines_of);
         let (open, close) = match &step.action {
             PlanAction::Roll { .. } => ("([", "])"),
             PlanAction::Schema { .. } => ("[", "]"),
         };
         let class = match &step.action {
+            _ if !step.refused.is_empty() => "refused",
             PlanAction::Roll { .. } => "roll",
             PlanAction::Schema { step, .. } => step.name(),
         };
@@ -196,6 +208,9 @@ fn as_mermaid(plan: &Plan) -> Vec<String> {
     }
     lines.push("    classDef roll fill:#e8f0fe,stroke:#4a6fa5,color:#1b2a41".to_owned());
     lines.push("    classDef contract stroke:#b3402a,stroke-width:2px".to_owned());
+    if plan.steps.iter().any(|step| !step.refused.is_empty()) {
+        lines.push("    classDef refused fill:#fdeaea,stroke:#b3402a,color:#5c1a10".to_owned());
+    }
     lines
 }
 

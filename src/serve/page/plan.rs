@@ -55,7 +55,7 @@ fn steps(plan: &Plan, planned: &Planned) -> Markup {
                     @if !step.live.is_empty() { span .quiet { "with " (data(&fleet(&step.live))) " live" } }
                     @let until: Vec<String> = waits.iter().filter_map(Until::words).collect();
                     @if !until.is_empty() { span .quiet { "done when " (prose(&until.join(", "))) } }
-                    @for note in &step.notes { span .bad { (prose(note)) } }
+                    @for note in step.remarks() { span .bad { (prose(&note)) } }
                 }
             }
         }

@@ -1,7 +1,6 @@
 //! Files that are not in order: what they hide is not known, and what they would do is refused.
 
 use super::Blocker;
-use super::next::Objection;
 use super::reason::Reason;
 use super::words;
 use crate::model::{MigrationId, Step};
@@ -81,7 +80,8 @@ fn reason(flaw: &Flaw, effect: FlawEffect) -> Reason {
 }
 
 /// What the files say against one step.
-pub(super) fn against_step(step: Step, id: &MigrationId, flaws: &[Flaw]) -> Vec<Objection> {
+#[must_use]
+pub fn against_step(step: Step, id: &MigrationId, flaws: &[Flaw]) -> Vec<Blocker> {
     let found = flaws.iter().filter_map(|flaw| match &flaw.of {
         Flawed::Step(of, kept) if of == id && *kept == step => {
             Some(reason(flaw, FlawEffect::CannotRun(step)).into())
@@ -93,8 +93,8 @@ pub(super) fn against_step(step: Step, id: &MigrationId, flaws: &[Flaw]) -> Vec<
         Flawed::Declaration(before) if step == Step::Expand && before < id => {
             Some(reason(flaw, FlawEffect::ComesBefore(before.clone())).into())
         }
-        Flawed::Listing if step == Step::Expand => unknown(flaw).map(Objection::from),
-        Flawed::Settings => unknown(flaw).map(Objection::from),
+        Flawed::Listing if step == Step::Expand => unknown(flaw),
+        Flawed::Settings => unknown(flaw),
         _ => None,
     });
     found.collect()

@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use advice::{Advice, Departure, Leftover, Span, Unrecorded, Way, Worker};
 pub use blocker::{Blocker, BlockerKind, Seen, Trace, Verdict};
 pub use evidence::has_too_many_versions;
-pub use flaw::{Flaw, Flawed, unread};
+pub use flaw::{Flaw, Flawed, against_step, unread};
 pub use horizon::{Horizon, Stretch, horizon};
 pub use onward::Onward;
 pub use reason::{
@@ -192,6 +192,19 @@ pub struct Decision {
     pub notes: Vec<String>,
 }
 
+/// What the gate says of one step of a plan.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct InPlan {
+    /// Whether the step has a place in a plan at all.
+    pub verdict: Verdict,
+    /// What keeps it out of this place.
+    pub blockers: Vec<Blocker>,
+    /// Why the gate refuses it until somebody puts that right.
+    pub refused: Vec<Blocker>,
+    pub notes: Vec<String>,
+}
+
 impl Decision {
     fn new(action: Action, mut blockers: Vec<Blocker>, notes: Vec<String>) -> Self {
         // The reason for the verdict comes first, and what can be done now before who has to go.
@@ -243,28 +256,23 @@ impl Decision {
     }
 
     /// The decision as a plan takes it: what its author has to put right in the files, or has got wrong
-    /// about what runs, does not change which steps there are. It becomes a note.
+    /// about what runs, does not change which steps there are. It is told apart.
     #[doc(hidden)]
     #[must_use]
-    pub fn in_a_plan(mut self) -> Self {
-        let (said, blockers) = self.blockers.into_iter().partition(|blocker| {
-            matches!(
-                blocker.kind(),
-                BlockerKind::Contradiction | BlockerKind::UndeclaredFill | BlockerKind::Files
-            )
-        });
-        self.blockers = blockers;
-        let said: Vec<Blocker> = said;
-        let notes = said.into_iter().map(|blocker| {
-            format!(
-                "the gate will refuse this step: {}; {}",
-                blocker.message(),
-                blocker.help()
-            )
-        });
-        self.notes.extend(notes);
-        self.verdict = Verdict::of(&self.blockers);
-        self
+    pub fn in_a_plan(self) -> InPlan {
+        let (refused, blockers): (Vec<Blocker>, Vec<Blocker>) =
+            self.blockers.into_iter().partition(|blocker| {
+                matches!(
+                    blocker.kind(),
+                    BlockerKind::Contradiction | BlockerKind::UndeclaredFill | BlockerKind::Files
+                )
+            });
+        InPlan {
+            verdict: Verdict::of(&blockers),
+            blockers,
+            refused,
+            notes: self.notes,
+        }
     }
 
     /// Whether nothing but what is in use keeps the step from being taken: live versions, the backfill that

@@ -71,9 +71,9 @@ pub(super) fn objections(step: Step, id: &MigrationId, evidence: &Evidence) -> V
 
 /// Of a migration of which neither the ledger nor the files tell anything.
 fn unknown(step: Step, id: &MigrationId, evidence: &Evidence) -> Vec<Objection> {
-    let objections = flaw::against_step(step, id, &evidence.flaws);
-    if !objections.is_empty() {
-        return objections;
+    let refused = flaw::against_step(step, id, &evidence.flaws);
+    if !refused.is_empty() {
+        return refused.into_iter().map(Objection::from).collect();
     }
     vec![Reason::NoSuchPhase(NoSuchPhase::NoMigration(id.clone())).into()]
 }
@@ -83,7 +83,8 @@ fn objections_to(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec
     if state.has_taken(step, &live) {
         return Vec::new();
     }
-    let mut objections = flaw::against_step(step, state.id(), &evidence.flaws);
+    let by_files = flaw::against_step(step, state.id(), &evidence.flaws);
+    let mut objections: Vec<Objection> = by_files.into_iter().map(Objection::from).collect();
     objections.extend(structure(step, state, evidence));
     if step != Step::Revert && objections.iter().all(leaves_the_declaration_in_doubt) {
         objections.extend(contradictions(state, &live, evidence));

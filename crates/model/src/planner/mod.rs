@@ -122,8 +122,25 @@ pub struct PlanStep {
     pub live: Vec<Live>,
     /// What has to come about before the next step may be taken, beside its own success.
     pub waits: Vec<Wait>,
+    /// Why the gate will refuse it as things stand, though it is where it belongs: what somebody has to put right before.
+    pub refused: Vec<Blocker>,
     /// What whoever takes it should know.
     pub notes: Vec<String>,
+}
+
+impl PlanStep {
+    /// Why it will be refused, and what else is to be known.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let refused = self.refused.iter().map(|blocker| {
+            let said = ["the gate will refuse this step: ", &blocker.message()].concat();
+            match blocker.help() {
+                help if help.is_empty() => said,
+                help => format!("{said}; {help}"),
+            }
+        });
+        refused.chain(self.notes.iter().cloned()).collect()
+    }
 }
 
 /// What a step is not over without. A contract waits before it acts, for what its own file asks.

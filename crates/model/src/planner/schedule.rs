@@ -6,7 +6,7 @@ use super::graph::{START, StateGraph};
 use super::search::Roll;
 use super::space::SearchSpace;
 use super::{Left, NoPlan, PlanAction, PlanStep, Problem, Wait, evidence};
-use crate::gate::{Action, Evidence, Verdict, decide};
+use crate::gate::{Action, Evidence, InPlan, Verdict, decide};
 use crate::model::{Live, MigrationId, Phase, RowKinds, Schema, Step, Version, beside};
 
 /// The plan, walked step by step. The gate is asked at every one.
@@ -186,7 +186,9 @@ impl ScheduledPlan {
             step,
             migration: id.clone(),
         };
-        let mut notes = self.ask(action)?;
+        let InPlan {
+            refused, mut notes, ..
+        } = self.ask(action)?;
         let is_first = !self.steps.iter().any(
             |taken| matches!(&taken.action, PlanAction::Schema { migration, .. } if migration == id),
         );
@@ -212,6 +214,7 @@ impl ScheduledPlan {
                 Step::Backfill => vec![Wait::Filled],
                 Step::Expand | Step::Contract | Step::Revert => Vec::new(),
             },
+            refused,
             notes,
         });
         Ok(())
@@ -219,7 +222,7 @@ impl ScheduledPlan {
 
     /// Rolls one service out, over these groups of migrations that are alike but for their names.
     fn roll(&mut self, to: &Live, alike: &[Vec<MigrationId>]) -> Result<(), Box<NoPlan>> {
-        let notes = self.ask(Action::Deploy(vec![to.clone()]))?;
+        let InPlan { refused, notes, .. } = self.ask(Action::Deploy(vec![to.clone()]))?;
         let together = beside(&self.live, std::slice::from_ref(to));
         for group in alike {
             // Those that have come equally far go on alike.
@@ -270,17 +273,18 @@ impl ScheduledPlan {
             },
             live: during,
             waits,
+            refused,
             notes,
         });
         Ok(())
     }
 
     /// Invariant: a plan has no step that the gate does not allow at its turn, but for what has to be put right
-    /// in the files before; a note says so.
-    fn ask(&self, action: Action) -> Result<Vec<String>, Box<NoPlan>> {
+    /// before; the step says so.
+    fn ask(&self, action: Action) -> Result<InPlan, Box<NoPlan>> {
         let decision = decide(action, &self.evidence).in_a_plan();
         if decision.verdict == Verdict::Go {
-            return Ok(decision.notes);
+            return Ok(decision);
         }
         Err(Box::new(NoPlan {
             blockers: decision.blockers,

@@ -50,7 +50,11 @@ pub(super) fn said(problem: &Problem) -> String {
         Ok(plan) => {
             let mut lines = vec![steps(&plan)];
             for step in &plan.steps {
-                lines.extend(step.notes.iter().map(|note| format!("note: {note}")));
+                lines.extend(
+                    step.remarks()
+                        .into_iter()
+                        .map(|note| format!("note: {note}")),
+                );
             }
             for left in &plan.left {
                 lines.push(format!("left: {} {}", left.step.name(), left.migration));
