@@ -94,7 +94,7 @@ pub(super) fn cannot_run(planned: &Planned) -> Option<Failure> {
     let failure = Failure::new(format!(
         "`{action}` of this plan cannot be taken: {why_not}"
     ));
-    Some(failure.help(&why.help()).refused())
+    Some(failure.help(why.help()).refused())
 }
 
 /// Shows a plan, or why there is none; returns the exit code.

@@ -85,7 +85,7 @@ pub const CIRCLES: &[(&str, usize)] = &[
     ("crates/lease/src/database", 20),
     ("crates/lease/src/lease", 3),
     ("crates/lease/src/ledger", 12),
-    ("crates/model/src/gate", 18),
+    ("crates/model/src/gate", 12),
 ];
 
 /// Modules without I/O, clock, chance or async: what they answer depends on what they are given, alone.
