@@ -1,12 +1,14 @@
 //! The shapes of answers: what `--output json` prints, and what a server sends.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::details::details;
 pub use super::moment::time;
 use crate::gate::{Action, Blocker, Decision};
 use crate::ledger::Event;
-use crate::model::{Snapshot, SourceReport, SourceStatus};
+use crate::model::{Live, Snapshot, SourceReport, SourceStatus, Version};
 
 #[must_use]
 pub fn decision(decision: &Decision, snapshot: &Snapshot) -> Value {
@@ -25,13 +27,32 @@ pub fn action(action: &Action) -> Value {
     match action {
         Action::Step { step, migration } => json!({ "kind": step.name(), "migration": migration }),
         Action::Deploy(live) => {
-            let services: serde_json::Map<String, Value> = live
-                .iter()
-                .map(|who| (who.service.clone(), who.version.to_string().into()))
+            let services = by_service(live).into_iter();
+            let services: serde_json::Map<String, Value> = services
+                .map(|(service, versions)| {
+                    let of_service = match &versions[..] {
+                        [version] => json!(version),
+                        several => json!(several),
+                    };
+                    (service.to_owned(), of_service)
+                })
                 .collect();
             json!({ "kind": "deploy", "services": services })
         }
     }
+}
+
+/// The versions of each service.
+#[must_use]
+pub fn by_service<'a>(live: impl IntoIterator<Item = &'a Live>) -> BTreeMap<&'a str, Vec<Version>> {
+    let mut services: BTreeMap<&str, Vec<Version>> = BTreeMap::new();
+    for who in live {
+        let versions = services.entry(&who.service).or_default();
+        versions.push(who.version.clone());
+        versions.sort();
+        versions.dedup();
+    }
+    services
 }
 
 #[must_use]
@@ -86,4 +107,27 @@ pub fn event(event: &Event) -> Value {
         "detail": detail(event),
         "hash": event.hash,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_version_that_was_asked_about_is_left_out() {
+        for (asked, services) in [
+            (&[("web", "1.1.0")][..], json!({ "web": "1.1.0" })),
+            (
+                &[("web", "1.2.0"), ("worker", "2.0.0"), ("web", "1.1.0")],
+                json!({ "web": ["1.1.0", "1.2.0"], "worker": "2.0.0" }),
+            ),
+        ] {
+            let live = asked.iter().map(|(service, version)| Live {
+                service: (*service).to_owned(),
+                version: version.parse().unwrap(),
+            });
+            let told = action(&Action::Deploy(live.collect()));
+            assert_eq!(told["services"], services);
+        }
+    }
 }

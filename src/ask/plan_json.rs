@@ -1,13 +1,10 @@
 //! A plan, or why there is none, as JSON and in the words that every picture of it has.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
-use super::json as shapes;
+use super::json::{self as shapes, by_service};
 use super::planned::{Planned, Until};
 use super::words::span;
-use crate::model::{Live, Version};
 use crate::planner::{MissingRelease, NoPlan, Plan, Wait};
 use crate::rollout::as_json as action_json;
 
@@ -42,19 +39,6 @@ impl Until {
             Self::Rehearsed => Some("rehearsed".to_owned()),
         }
     }
-}
-
-/// The versions of each service.
-#[must_use]
-pub fn by_service<'a>(live: impl IntoIterator<Item = &'a Live>) -> BTreeMap<&'a str, Vec<Version>> {
-    let mut services: BTreeMap<&str, Vec<Version>> = BTreeMap::new();
-    for who in live {
-        let versions = services.entry(&who.service).or_default();
-        versions.push(who.version.clone());
-        versions.sort();
-        versions.dedup();
-    }
-    services
 }
 
 impl Planned {

@@ -81,6 +81,20 @@ fn unknown(name: &str, known: &str) -> Misused {
     )
 }
 
+/// Parameters of which only one value can count: each is there once at most.
+fn pairs_with_one(query: Option<&str>, single: &[&str]) -> Result<Vec<(String, String)>, Misused> {
+    let pairs = pairs(query)?;
+    for name in single {
+        if pairs.iter().filter(|(other, _)| other == name).count() > 1 {
+            return Err(Misused::new(
+                format!("`{name}` is there more than once"),
+                "write it once",
+            ));
+        }
+    }
+    Ok(pairs)
+}
+
 /// `web=1.2.0`, as the value of a parameter.
 pub(super) fn service_and_version(value: &str) -> Result<Wanted, Misused> {
     match value.split_once('=') {
@@ -99,7 +113,7 @@ pub(super) fn service_and_version(value: &str) -> Result<Wanted, Misused> {
 pub(super) fn deploy(query: Option<&str>) -> Result<(Question, Answering), Misused> {
     let mut way = Answering::default();
     let mut versions = Vec::new();
-    for (name, value) in pairs(query)? {
+    for (name, value) in pairs_with_one(query, &["as"])? {
         match name.as_str() {
             "as" => way = answering(&value)?,
             "to" => versions.push(service_and_version(&value)?),
@@ -129,7 +143,7 @@ pub(super) fn step(
     query: Option<&str>,
 ) -> Result<(Question, Answering), Misused> {
     let mut way = Answering::default();
-    for (name, value) in pairs(query)? {
+    for (name, value) in pairs_with_one(query, &["as"])? {
         match name.as_str() {
             "as" => way = answering(&value)?,
             _ => return Err(unknown(&name, "as")),
@@ -174,7 +188,7 @@ pub(super) fn log(query: Option<&str>, now: jiff::Timestamp) -> Result<Question,
         last: Some(LAST),
         ..Events::default()
     };
-    for (name, value) in pairs(query)? {
+    for (name, value) in pairs_with_one(query, &["since", "migration", "actor", "after", "last"])? {
         match name.as_str() {
             "since" => {
                 let since = moment(&value, now);
