@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::by_runner::{Work, carry_out};
 use super::change::{Becomes, PhaseTransition, move_to};
+use super::column_rights::not_carried_over;
 use super::in_ledger::End;
 use super::recent::{Observed, Recent};
 use super::recheck::Ran;
@@ -98,6 +99,10 @@ pub(super) async fn run(
             session.change_phase(change(detail)).await?;
         }
     }
+    let mut notes = decision.notes;
+    if let Some(file) = script {
+        notes.extend(not_carried_over(file, session.connection.as_mut()).await);
+    }
     let expanded = state.after(Step::Expand, &situation.evidence.snapshot.live());
     recent.keep(Observed { until, situation }, expanded);
     Ok(Outcome::Done(Done {
@@ -107,7 +112,7 @@ pub(super) async fn run(
         rows: 0,
         keys: 0,
         took: began.elapsed(),
-        notes: decision.notes,
+        notes,
     }))
 }
 

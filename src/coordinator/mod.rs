@@ -16,6 +16,7 @@ mod between_steps;
 mod by_runner;
 mod catalogue;
 mod change;
+mod column_rights;
 mod connecting;
 mod contract;
 mod counters;

@@ -32,6 +32,25 @@ fn shop(db: Db, change: &str) -> Shop {
     shop
 }
 
+/// A role that may read this column alone, where there are roles.
+fn reader_of_email(db: &Db) -> Option<String> {
+    if db.backend.name == "sqlite" {
+        return None;
+    }
+    let reader = format!("reader_{:08x}", fastrand::u32(..));
+    db.execute(&format!("CREATE ROLE {reader}"));
+    db.execute(&format!("GRANT SELECT (email) ON users TO {reader}"));
+    Some(reader)
+}
+
+/// A query for how many columns of the table it may read.
+fn columns_of(reader: &str) -> String {
+    format!(
+        "SELECT count(DISTINCT column_name) FROM information_schema.column_privileges \
+         WHERE table_name = 'users' AND grantee LIKE '%{reader}%'"
+    )
+}
+
 scenario!(
     fn a_unique_index_is_carried_over_to_the_new_column(db: Db) {
         let shop = shop(
@@ -47,7 +66,24 @@ scenario!(
         assert_eq!(checked.stderr, "", "{checked:?}");
         shop.db
             .execute("INSERT INTO users (email, nick) VALUES ('a@x', 'a'), ('b@x', 'b')");
-        shop.run(&["expand"], 0);
+        let reader = reader_of_email(&shop.db);
+        let expanded = shop.run(&["expand"], 0).stdout;
+        match reader {
+            Some(reader) => {
+                let grant = expanded
+                    .split('`')
+                    .find(|said| said.starts_with("GRANT"))
+                    .unwrap_or_else(|| panic!("{expanded}"));
+                assert!(grant.contains(&reader), "{grant}");
+                shop.db.execute(grant);
+                assert_eq!(shop.db.value(&columns_of(&reader)), "2");
+                shop.db.execute(&format!(
+                    "REVOKE SELECT (email, mail) ON users FROM {reader}"
+                ));
+                shop.db.execute(&format!("DROP ROLE {reader}"));
+            }
+            None => assert!(!expanded.contains("GRANT"), "{expanded}"),
+        }
         shop.run(&["backfill"], 0);
         for refused in [
             "INSERT INTO users (email) VALUES ('a@x')",

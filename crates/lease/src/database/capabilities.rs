@@ -75,6 +75,10 @@ pub struct Capabilities {
     /// A query for what happens to a table (the first parameter) past its triggers, in the first of the schemas where it is (the second):
     /// `child`, `of`, `key` or `delete`, what it is called, and the column that it is about. None where triggers see all.
     pub past_triggers: Option<&'static str>,
+    /// A query for who has rights on single columns of a table (the first parameter), in the first of the schemas where it is (the
+    /// second), and not on this column of it (the third): who, as a GRANT names them, which right, and on which columns. None where
+    /// there are no rights.
+    pub column_rights: Option<&'static str>,
 }
 
 /// How a server is asked which statements it has counted. `{place}` stands for what `installed` returns.

@@ -93,6 +93,7 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
         statistics: Some(STATISTICS),
         depends: Some(depends::of(flavour)),
         past_triggers: Some(PAST_TRIGGERS),
+        column_rights: Some(COLUMN_RIGHTS),
     }
 }
 
@@ -151,3 +152,17 @@ const PAST_TRIGGERS: &str = "WITH w AS (SELECT ? AS tab, ? AS path) \
        AND k.constraint_name = r.constraint_name \
      UNION ALL SELECT 'delete', CAST(r.constraint_name AS CHAR), '' FROM w JOIN information_schema.referential_constraints r \
        ON r.constraint_schema = DATABASE() AND r.table_name = w.tab AND r.delete_rule = 'CASCADE' ORDER BY 1, 2, 3";
+
+// A role of MariaDB stands there as a user without a host, which no GRANT knows.
+const COLUMN_RIGHTS: &str = "WITH w AS (SELECT ? AS tab, ? AS path, ? AS col) \
+     SELECT CAST(TRIM(TRAILING '@''''' FROM p.grantee) AS CHAR), CAST(p.privilege_type AS CHAR), CAST(group_concat(p.column_name ORDER BY p.column_name SEPARATOR ', ') AS CHAR) \
+       FROM w JOIN information_schema.column_privileges p ON p.table_schema = DATABASE() AND p.table_name = w.tab AND p.column_name <> w.col \
+       WHERE NOT EXISTS (SELECT 1 FROM information_schema.column_privileges o WHERE o.grantee = p.grantee AND o.table_schema = p.table_schema \
+           AND o.table_name = p.table_name AND o.column_name = w.col AND o.privilege_type = p.privilege_type) \
+         AND NOT EXISTS (SELECT 1 FROM information_schema.table_privileges o WHERE o.grantee = p.grantee \
+           AND o.table_schema = p.table_schema AND o.table_name = p.table_name AND o.privilege_type = p.privilege_type) \
+         AND NOT EXISTS (SELECT 1 FROM information_schema.schema_privileges o WHERE o.grantee = p.grantee \
+           AND o.table_schema = p.table_schema AND o.privilege_type = p.privilege_type) \
+         AND NOT EXISTS (SELECT 1 FROM information_schema.user_privileges o WHERE o.grantee = p.grantee \
+           AND o.privilege_type = p.privilege_type) \
+       GROUP BY p.grantee, p.privilege_type ORDER BY 1, 2";

@@ -85,6 +85,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     statistics: Some(STATISTICS),
     depends: Some(DEPENDS),
     past_triggers: Some(PAST_TRIGGERS),
+    column_rights: Some(COLUMN_RIGHTS),
 };
 
 const STATISTICS: Statistics = Statistics {
@@ -187,3 +188,17 @@ const PAST_TRIGGERS: &str = "WITH asked AS (SELECT ?::text AS tab, string_to_arr
        JOIN pg_class k ON k.oid = i.inhrelid AND NOT k.relispartition \
      UNION ALL SELECT 'of', g.tgname::text, t.attname::text FROM wanted w JOIN pg_trigger g ON g.tgrelid = w.oid AND NOT g.tgisinternal \
        AND g.tgenabled <> 'D' JOIN pg_attribute t ON t.attrelid = w.oid AND t.attnum = ANY (g.tgattr::int2[]) ORDER BY 1, 2, 3";
+
+// Who has the right on the whole table, or by a role that it is a member of, has it on the new column as well.
+const COLUMN_RIGHTS: &str = "WITH asked AS (SELECT ?::text AS tab, string_to_array(?::text, ', ') AS path, ?::text AS col), \
+     wanted AS (SELECT c.oid, t.attnum, t.attacl FROM asked a JOIN pg_class c ON c.relname::text = a.tab AND c.relkind IN ('r', 'p') \
+       JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname::text = ANY (a.path) \
+       JOIN pg_attribute t ON t.attrelid = c.oid AND t.attname::text = a.col AND NOT t.attisdropped \
+       ORDER BY array_position(a.path, n.nspname::text) LIMIT 1) \
+     SELECT coalesce(quote_ident(r.rolname::text), 'PUBLIC'), x.privilege_type, string_agg(t.attname::text, ', ' ORDER BY t.attnum) \
+       FROM wanted w JOIN pg_attribute t ON t.attrelid = w.oid AND t.attnum > 0 AND t.attnum <> w.attnum AND NOT t.attisdropped \
+       CROSS JOIN LATERAL aclexplode(t.attacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee \
+       WHERE CASE WHEN r.oid IS NULL THEN NOT EXISTS (SELECT 1 FROM aclexplode(w.attacl) y \
+         WHERE y.grantee = 0 AND y.privilege_type = x.privilege_type) \
+         ELSE NOT has_column_privilege(r.oid, w.oid, w.attnum, x.privilege_type) END \
+       GROUP BY 1, 2 ORDER BY 1, 2";

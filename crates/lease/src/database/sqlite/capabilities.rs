@@ -64,4 +64,5 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     statistics: None,
     depends: None,
     past_triggers: None,
+    column_rights: None,
 };

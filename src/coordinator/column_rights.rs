@@ -1,0 +1,103 @@
+//! Rights on single columns, which a column that an expand adds has not: a version that needs it would start, and be refused by the server.
+
+use std::collections::BTreeMap;
+
+use crate::database::{Access, Connection, DatabaseError};
+use crate::project::ScriptFile;
+use crate::sql::{Dialect, ObjectKind, Verb};
+
+/// A column that an expand has added.
+struct Added<'f> {
+    schema: Option<&'f str>,
+    table: &'f str,
+    column: &'f str,
+}
+
+/// What somebody may do with other columns of the table, by who it is: rights, and the columns of each.
+type Rights = BTreeMap<String, Vec<(String, String)>>;
+
+/// Says who has rights on single columns of a table, and none on the column that this expand has added to it.
+pub(super) async fn not_carried_over(
+    file: &ScriptFile,
+    connection: &mut dyn Connection,
+) -> Vec<String> {
+    let Some(query) = connection.capabilities().column_rights else {
+        return Vec::new();
+    };
+    let mut notes = Vec::new();
+    for added in added(file) {
+        let table = file.script.dialect.quoted(added.table);
+        match rights(query, &added, connection).await {
+            Ok(rights) => notes.extend(
+                rights
+                    .iter()
+                    .map(|(who, rights)| told(who, rights, &added, file.script.dialect)),
+            ),
+            // The step is done, whatever cannot be asked after it.
+            Err(error) => notes.push(format!(
+                "who has rights on single columns of {table} cannot be read, and they are not carried over to new ones: {error}"
+            )),
+        }
+    }
+    notes
+}
+
+fn added(file: &ScriptFile) -> impl Iterator<Item = Added<'_>> {
+    let statements = file.script.statements.iter();
+    let objects = statements.flat_map(|statement| statement.objects());
+    objects.filter_map(|object| {
+        let is_new = object.kind == ObjectKind::Column && object.verb == Verb::Create;
+        Some(Added {
+            schema: object.schema.as_deref(),
+            table: object.table.as_deref().filter(|_| is_new)?,
+            column: &object.name,
+        })
+    })
+}
+
+async fn rights(
+    query: &str,
+    added: &Added<'_>,
+    connection: &mut dyn Connection,
+) -> Result<Rights, DatabaseError> {
+    let schemas = connection.schemas().unwrap_or_default();
+    let place = added.schema.unwrap_or(schemas).to_owned();
+    let parameters = [
+        added.table.to_owned().into(),
+        place.into(),
+        added.column.to_owned().into(),
+    ];
+    connection.begin(Access::Read).await?;
+    let rows = connection.query(query, &parameters).await;
+    connection.rollback().await?;
+    let mut rights = Rights::new();
+    for row in rows? {
+        let right = (row.text(1)?.to_owned(), row.text(2)?.to_owned());
+        rights
+            .entry(row.text(0)?.to_owned())
+            .or_default()
+            .push(right);
+    }
+    Ok(rights)
+}
+
+fn told(who: &str, rights: &[(String, String)], added: &Added<'_>, dialect: Dialect) -> String {
+    let (table, column) = (dialect.quoted(added.table), dialect.quoted(added.column));
+    let has: Vec<String> = rights
+        .iter()
+        .map(|(right, columns)| format!("{right} of {columns}"))
+        .collect();
+    let grants: Vec<String> = rights
+        .iter()
+        .map(|(right, _)| format!("{right} ({column})"))
+        .collect();
+    let place = added.schema.map_or(String::new(), |schema| {
+        format!("{}.", dialect.quoted(schema))
+    });
+    format!(
+        "{who} has rights on single columns of {table} ({}), and the new {column} is not among them: run \
+         `GRANT {} ON {place}{table} TO {who}` before a version that needs it starts",
+        has.join("; "),
+        grants.join(", ")
+    )
+}
