@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::release::TRIAL;
+use super::release::tried;
 use super::trial::{declarations, opened_by, opens, stretch, unnamed, way};
 use super::{Problem, evidence};
 use crate::gate::{Action, Verdict, decide};
@@ -260,7 +260,7 @@ impl Redeclared<'_> {
                 let mut bridged = self.declaration.clone();
                 let mut more = self.part.clone();
                 for service in &group {
-                    let name = format!("{service}{TRIAL}");
+                    let name = tried(service, 0);
                     bridged.services.insert(name.clone(), always(does));
                     let version = self.part.goal.get(*service).cloned();
                     more.releases.extend(version.map(|version| Live {
@@ -286,7 +286,7 @@ impl Redeclared<'_> {
             let mut bridged = self.declaration.clone();
             let mut more = self.part.clone();
             for (index, does) in PAIR.into_iter().enumerate() {
-                let name = format!("{service}{TRIAL}{index}");
+                let name = tried(service, index);
                 bridged.services.insert(name.clone(), always(does));
                 more.releases.push(Live {
                     service: name,
