@@ -4,7 +4,7 @@ use super::CoordinatorError;
 use super::in_ledger::End;
 use super::session::Session;
 use crate::ledger::{
-    Entry, EventKind, Ledger, LedgerError, PhaseChange, View, seal_of_declaration,
+    Entry, EventKind, Ledger, LedgerError, Locked, PhaseChange, seal_of_declaration,
 };
 use crate::model::{Declaration, Live, MigrationState, Phase, Step};
 
@@ -42,38 +42,38 @@ impl Session<'_> {
     }
 }
 
-/// As [`move_to`], with what was seen under the lock: the number of admissions, and the ledger.
+/// As [`move_to`], with what was seen under the lock.
 pub(super) async fn record_move(
     ledger: &mut Ledger<'_>,
-    (seq, view): (i64, View),
+    locked: Locked,
     actor: &str,
     change: PhaseTransition<'_>,
 ) -> Result<Phase, LedgerError> {
-    let live = view.live_with(change.others);
-    let left = record_one(ledger, (seq, &view), &live, actor, change).await?;
-    ledger.go_on(&view, &live, seq);
+    let live = locked.view.live_with(change.others);
+    let left = record_one(ledger, &locked, &live, actor, change).await?;
+    ledger.go_on(&locked.view, &live, locked.seq);
     Ok(left)
 }
 
 /// As [`record_move`], for several migrations of which nothing is recorded yet; `others` are those of each change.
 pub(super) async fn record_moves<'m>(
     ledger: &mut Ledger<'_>,
-    (seq, view): (i64, View),
+    locked: Locked,
     actor: &str,
     others: &[Live],
     changes: impl IntoIterator<Item = PhaseTransition<'m>>,
 ) -> Result<(), LedgerError> {
-    let live = view.live_with(others);
+    let live = locked.view.live_with(others);
     for change in changes {
-        record_one(ledger, (seq, &view), &live, actor, change).await?;
+        record_one(ledger, &locked, &live, actor, change).await?;
     }
-    ledger.go_on(&view, &live, seq);
+    ledger.go_on(&locked.view, &live, locked.seq);
     Ok(())
 }
 
 async fn record_one(
     ledger: &mut Ledger<'_>,
-    (seq, view): (i64, &View),
+    Locked { seq, view }: &Locked,
     live: &[Live],
     actor: &str,
     change: PhaseTransition<'_>,
@@ -97,7 +97,7 @@ async fn record_one(
         declaration: &after.declaration,
         phase: after.phase,
         kinds: after.kinds,
-        seq,
+        seq: *seq,
         step_back: change.way_back.to(state.phase),
     })?;
     let mut detail = change.detail;

@@ -13,10 +13,18 @@ use crate::model::{Live, MigrationId};
 const LOCK: &str = "SELECT c.token, c.holder, c.doing, c.expires_at, m.format, m.events, m.head \
      FROM {admission} a, {coordinator} c, {meta} m WHERE a.id = 1 AND c.id = 1 AND m.id = 1{for_update}";
 
+/// What is seen when everything that a change of phase rests on is locked.
+#[derive(Clone, Debug)]
+pub struct Locked {
+    /// The number of admissions so far.
+    pub seq: i64,
+    pub view: View,
+}
+
 impl Ledger<'_> {
     /// Prepares a change of phase in one round trip: locks out admissions until this transaction ends, makes sure of
     /// the coordinator's lease as [`Ledger::fence`] does, keeps others from appending to the log, and looks as
-    /// [`Ledger::view_of`] does. Returns the number of admissions so far as well.
+    /// [`Ledger::view_of`] does.
     ///
     /// # Errors
     /// As of [`Ledger::view`] and [`Ledger::fence`]; the caller has to roll back.
@@ -24,7 +32,7 @@ impl Ledger<'_> {
         &mut self,
         id: &MigrationId,
         token: i64,
-    ) -> Result<(i64, View), LedgerError> {
+    ) -> Result<Locked, LedgerError> {
         let behind = behind_the_lock(Kept::Yes);
         let [sightings, arrivals, applied] = View::queries_about(id);
         let columns = self.columns().await?;
@@ -64,7 +72,7 @@ impl Ledger<'_> {
         view.settling = names::read_settling(&settling)?;
         view.twins = names::read_twins(&twins)?;
         view.ending = names::read_ending(&ending)?;
-        Ok((seq, view))
+        Ok(Locked { seq, view })
     }
 
     /// As [`Ledger::lock_and_view`], for a migration of which nothing is recorded, and then runs statements of the
@@ -78,7 +86,7 @@ impl Ledger<'_> {
         others: &[Live],
         token: i64,
         statements: &[&str],
-    ) -> Result<(i64, View), RunError> {
+    ) -> Result<Locked, RunError> {
         let [lock, behind] = self
             .ask_and_run([LOCK, &behind_the_lock(Kept::Yes)], statements)
             .await?;
@@ -86,12 +94,13 @@ impl Ledger<'_> {
         // Instances may write the counter; the leases are asked as well.
         let leases = first(&behind)?.int(2).map_err(LedgerError::from)?;
         if seq > 0 || leases != 0 || !others.is_empty() {
-            return Ok((seq, self.view_of(id).await?));
+            let view = self.view_of(id).await?;
+            return Ok(Locked { seq, view });
         }
         let nothing = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
         let unseen = [Vec::new(), Vec::new(), Vec::new()];
         let view = View::read(coordinator, Kept::Yes, nothing, &unseen, &self.rules)?;
-        Ok((seq, view))
+        Ok(Locked { seq, view })
     }
 
     /// What the answers to [`LOCK`] say.

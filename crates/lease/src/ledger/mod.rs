@@ -54,6 +54,7 @@ pub use forget::{Ended, KnownLease, ProjectTerms, Standing};
 pub use groups::{CountedLeases, LONGEST_LEASE_MS, NamedLease};
 pub use in_step::{InStep, KnownMark, Standing as TriggerStanding, Touched};
 pub use leases::{LeaseId, NewLease, Renewal};
+pub use locks::Locked;
 pub use looks::{AdmittedOnce, Asker, Looked, Memory, SeenVersion};
 pub use place::SchemasRenamed;
 pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
