@@ -16,8 +16,7 @@ use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::fleet;
 use crate::gate::{Action, Evidence, Facts, has_too_many_versions};
 use crate::ledger::{
-    AppliedFile, CoordinatorRow, Counts, LEASES, Ledger, LedgerError, Named, TELLS_OF_MS, View,
-    Wanted,
+    AppliedFile, CoordinatorRow, Counts, Ledger, LedgerError, Named, TELLS_OF_MS, View, Wanted,
 };
 use crate::model::{LostLedger, Snapshot, Step, Version};
 use crate::project::Project;
@@ -260,7 +259,7 @@ pub(super) fn has_shown_anything(situation: &Situation) -> bool {
     let memory = &situation.view.memory;
     let snapshot = &situation.evidence.snapshot;
     let mut sources = snapshot.sources.iter();
-    let is_about_others = sources.any(|source| source.name != LEASES)
+    let is_about_others = sources.any(|source| !source.is_of_leases())
         || !memory.looked.is_empty()
         || !memory.seen.is_empty();
     // A look that nobody believes is as one that failed, and to write it down would take its time.

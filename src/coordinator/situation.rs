@@ -59,9 +59,7 @@ impl Situation {
 /// The versions that sources other than the leases see.
 pub(super) fn seen_elsewhere(snapshot: &Snapshot) -> Vec<Live> {
     let mut others = snapshot.clone();
-    others
-        .groups
-        .retain(|group| group.source != crate::ledger::LEASES);
+    others.groups.retain(|group| !group.is_leased());
     others.live()
 }
 

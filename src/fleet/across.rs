@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::named::Placed;
-use crate::ledger::{LEASES, NamedLease};
-use crate::model::{InstanceState, Label, LiveGroup, Torn, Version};
+use crate::ledger::NamedLease;
+use crate::model::{InstanceState, LEASES, Label, LiveGroup, Torn, Version};
 use crate::text::shown::shortened;
 
 /// What one source lists.

@@ -13,7 +13,7 @@ pub use beside::{Beside, contradiction};
 use futures_util::future::join_all;
 
 use crate::database::{Connection, Session};
-use crate::ledger::{Asker, LEASES, LeaseRules, Ledger, LedgerError, ServiceRules, View};
+use crate::ledger::{Asker, LeaseRules, Ledger, LedgerError, ServiceRules, View};
 use crate::model::{
     InstanceState, Label, Listed, LiveGroup, Snapshot, SourceReport, SourceStatus, tear,
 };
@@ -98,7 +98,7 @@ fn told(config: &Config, snapshot: &Snapshot) -> Vec<(String, String)> {
     let fresh = snapshot
         .sources
         .iter()
-        .filter(|source| source.name != LEASES && source.status == SourceStatus::Fresh);
+        .filter(|source| !source.is_of_leases() && source.status == SourceStatus::Fresh);
     fresh
         .flat_map(|source| {
             let services = services.keys();
@@ -291,7 +291,7 @@ async fn compare(
 
 /// Whom the leases name is not known: nobody is believed to prove anything by them.
 fn fail_leases(sources: &mut [SourceReport], error: &LedgerError) {
-    if let Some(leases) = sources.iter_mut().find(|source| source.name == LEASES) {
+    if let Some(leases) = sources.iter_mut().find(|source| source.is_of_leases()) {
         leases.status = SourceStatus::Failed {
             reason: error.to_string(),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::reader::Table;
 use super::row::RowOf;
 use super::source::Source;
-use crate::model::{LeaseConnection, SessionRule};
+use crate::model::{LEASES, LeaseConnection, SessionRule};
 use crate::source::{KINDS, Kind, Named};
 
 #[derive(Clone, Debug)]
@@ -93,7 +93,6 @@ impl SourceConfig {
     }
 }
 
-const LEASES: &str = "leases";
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 /// Of one coordinator: a lease that ends later than this was written by a clock that was ahead.
 pub const LONGEST_COORDINATOR_LEASE: Duration = Duration::from_hours(1);

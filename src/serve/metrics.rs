@@ -18,7 +18,6 @@ use super::notifier::Fate;
 use super::watch::{Glance, Seen};
 use crate::ask::{Next, range};
 use crate::gate::{Subject, Verdict};
-use crate::ledger::LEASES;
 use crate::model::{MigrationState, Phase, Snapshot, SourceStatus};
 
 /// Of groups of instances, migrations that are not complete, and stretches of versions.
@@ -392,10 +391,7 @@ impl Sheet<'_> {
     /// Who holds a lease and does not renew it falls behind the others of its version.
     fn renewals(&mut self, snapshot: &Snapshot, now: i64) {
         let mut heard: BTreeMap<Labels, i64> = BTreeMap::new();
-        let groups = snapshot
-            .groups
-            .iter()
-            .filter(|group| group.source == LEASES);
+        let groups = snapshot.groups.iter().filter(|group| group.is_leased());
         for group in groups {
             let labels = vec![
                 ("service", group.service.clone()),

@@ -8,12 +8,12 @@ use std::sync::Mutex;
 
 use phasegate::gate::{Action, BlockerKind, Decision, Evidence, Verdict, decide};
 use phasegate::ledger::{
-    Applied, Arrival, Arrivals, Contents, CoordinatorRow, CountedLeases, LEASES, Memory, Named,
-    Sighting, View,
+    Applied, Arrival, Arrivals, Contents, CoordinatorRow, CountedLeases, Memory, Named, Sighting,
+    View,
 };
 use phasegate::model::{
-    InstanceState, Label, Live, LiveGroup, MigrationState, Phase, RowKinds, Snapshot, SourceReport,
-    SourceStatus, Step, Version,
+    InstanceState, LEASES, Label, Live, LiveGroup, MigrationState, Phase, RowKinds, Snapshot,
+    SourceReport, SourceStatus, Step, Version,
 };
 
 use super::mutation::Mutation;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::columns::Columns;
 use super::names::is_outlived;
 use super::rules::LeaseRules;
-use super::view::{LEASES, Sighting};
+use super::view::Sighting;
 use super::{Ledger, LedgerError};
 use crate::database::{Row, Value};
-use crate::model::{InstanceState, Label, LiveGroup};
+use crate::model::{InstanceState, LEASES, Label, LiveGroup};
 
 /// The leases of one version that stand alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,7 +260,7 @@ impl Ledger<'_> {
         const MOST: usize = 500;
         // Each takes a query that judges all leases.
         const ONE_BY_ONE: usize = 16;
-        let any_lease = groups.iter().any(|group| group.source == LEASES);
+        let any_lease = groups.iter().any(LiveGroup::is_leased);
         if groups.len() > MOST || !any_lease {
             return Ok(());
         }
@@ -273,7 +273,7 @@ impl Ledger<'_> {
         let meant = format!("FROM {{leases}} WHERE service = ? AND version = ? AND {state} = ?");
         // Whoever is contradicted is named already: no row says so.
         let is_meant = |group: &&mut LiveGroup| {
-            group.source == LEASES && group.state != InstanceState::Contradictory
+            group.is_leased() && group.state != InstanceState::Contradictory
         };
         // Whose a row without sense may be is told of each.
         let by_itself =
@@ -332,7 +332,7 @@ impl Ledger<'_> {
             let key = (row.text(0)?, row.text(1)?, row.int(2)?);
             named.insert(key, (row.text(3)?, row.int(4)?));
         }
-        for group in groups.iter_mut().filter(|group| group.source == LEASES) {
+        for group in groups.iter_mut().filter(|group| group.is_leased()) {
             let key = (
                 group.service.as_str(),
                 group.label.text.as_str(),

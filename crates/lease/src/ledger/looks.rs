@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::arrivals::{Named, Occasion};
-use super::{LEASES, Ledger, LedgerError, View};
+use super::{Ledger, LedgerError, View};
 use crate::database::Row;
-use crate::model::{InstanceState, Label, LiveGroup, Phase, Snapshot};
+use crate::model::{InstanceState, LEASES, Label, LiveGroup, Phase, Snapshot};
 
 /// The latest look at one source that told all there is of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,8 +226,11 @@ impl View {
 
 /// The sources of a look beside the leases.
 fn others(snapshot: &Snapshot) -> impl Iterator<Item = &str> {
-    let names = snapshot.sources.iter().map(|source| source.name.as_str());
-    names.filter(|name| *name != LEASES)
+    let others = snapshot
+        .sources
+        .iter()
+        .filter(|source| !source.is_of_leases());
+    others.map(|source| source.name.as_str())
 }
 
 impl Ledger<'_> {
@@ -316,7 +319,7 @@ impl Ledger<'_> {
         let groups: Vec<&LiveGroup> = look
             .groups
             .iter()
-            .filter(|group| group.source != LEASES)
+            .filter(|group| !group.is_leased())
             .collect();
         if groups.is_empty() {
             return Ok(());

@@ -62,7 +62,7 @@ pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, Rollo
 pub use rules::{LeaseRules, ServiceRules, default_min_ready};
 pub use sought::Sought;
 pub use uses::{CountedUse, UseRecord};
-pub use view::{Applied, Contents, Counts, LEASES, Sighting, View};
+pub use view::{Applied, Contents, Counts, Sighting, View};
 
 use arrivals::Kept;
 use columns::Columns;

@@ -8,12 +8,9 @@ use super::rules::LeaseRules;
 use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, ErrorKind, Row};
 use crate::model::{
-    Ending, Label, Live, LiveGroup, MigrationId, MigrationState, Moved, Phase, Settling, Snapshot,
-    SourceReport, SourceStatus, Twins, Version, tear,
+    Ending, LEASES, Label, Live, LiveGroup, MigrationId, MigrationState, Moved, Phase, Settling,
+    Snapshot, SourceReport, SourceStatus, Twins, Version, tear,
 };
-
-/// The name of the source that leases are.
-pub const LEASES: &str = "leases";
 
 /// A migration of which something has been applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,7 +164,7 @@ impl View {
     pub fn refresh(&self, snapshot: &Snapshot) -> Snapshot {
         let mut fresh = snapshot.clone();
         fresh.taken_at = self.now;
-        fresh.groups.retain(|group| group.source != LEASES);
+        fresh.groups.retain(|group| !group.is_leased());
         let mut leases = self.groups.clone();
         fresh.settling.clone_from(&self.settling);
         tear(&mut leases, &mut fresh.settling, &snapshot.torn);

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Evidence;
 use super::reason::Stay;
-use crate::model::{EndingCause, InstanceState, Live, most_in_one_source};
-
-/// The source that leases are.
-const LEASES: &str = "leases";
+use crate::model::{EndingCause, InstanceState, LEASES, Live, most_in_one_source};
 
 /// It leaves if every instance of it drains, is lost and its lease ends, or is replaced by a rollout that somebody is at
 /// work on.

@@ -73,6 +73,9 @@ impl InstanceState {
     }
 }
 
+/// The name of the source that leases are; no source that somebody configures is called so.
+pub const LEASES: &str = "leases";
+
 /// The live instances of one version of one service, as one source sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveGroup {
@@ -85,6 +88,14 @@ pub struct LiveGroup {
     pub examples: Vec<String>,
     /// Milliseconds since the epoch, by the source's clock.
     pub seen_at: i64,
+}
+
+impl LiveGroup {
+    /// Whether the leases tell of it, and not what somebody else has seen.
+    #[must_use]
+    pub fn is_leased(&self) -> bool {
+        self.source == LEASES
+    }
 }
 
 /// How far a source can be believed.
@@ -120,6 +131,14 @@ pub struct SourceReport {
     pub age_ms: u64,
     /// What a reader should know about its answer, such as sessions it could not attribute.
     pub notes: Vec<String>,
+}
+
+impl SourceReport {
+    /// Whether the leases are the source.
+    #[must_use]
+    pub fn is_of_leases(&self) -> bool {
+        self.name == LEASES
+    }
 }
 
 /// One instance, as a source other than the leases lists it.
