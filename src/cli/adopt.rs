@@ -66,7 +66,7 @@ pub(super) struct AdoptArgs {
 struct Brought {
     project: Project,
     runner: Runner,
-    /// The migrate.toml that is to be written; none where there is one.
+    /// The migrate.toml that is to be written; `None` if there is one.
     config: Option<String>,
 }
 

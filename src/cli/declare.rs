@@ -157,7 +157,7 @@ fn may_ask(out: &Out) -> bool {
     !out.is_json() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// A line from whoever sits there; none where nothing was written.
+/// A line from whoever sits there; `None` if nothing was written.
 fn answer(question: &str) -> Option<String> {
     let mut error = std::io::stderr().lock();
     let _ = write!(error, "{question}: ");
@@ -460,7 +460,7 @@ fn last(change: &Change) -> (&'static str, String) {
         .unwrap_or_default()
 }
 
-/// The range of all versions that are not in this one; none where it is not one bound.
+/// The range of all versions that are not in this one; `None` if it is not one bound.
 fn all_others(range: &str) -> Option<String> {
     let range = range.trim();
     let (other, bound) = if let Some(bound) = range.strip_prefix(">=") {

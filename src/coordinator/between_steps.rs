@@ -1,4 +1,4 @@
-//! What whoever takes several steps does between them: look, record, give up.
+//! Between the steps of a rollout: the coordinator observes the fleet, records what the rollout did, and abandons a step.
 
 use std::time::{Duration, Instant};
 

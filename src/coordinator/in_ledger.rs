@@ -1,4 +1,4 @@
-//! A transaction on the ledger alone. Whoever holds its rows is waited for in small doses, and named.
+//! A transaction that concerns the ledger alone, tried again while another session holds its rows; whoever holds them is named.
 
 use super::CoordinatorError;
 use super::lock::{LockWatch, Retry};

@@ -1,4 +1,4 @@
-//! Small expands that follow each other, in one transaction: an empty table is made sooner than it is committed.
+//! Small expands that follow each other, in one transaction: a commit takes longer than what an empty table costs.
 //!
 //! Invariant: this ends as applying them one by one does. Each has its own records, and where one fails, those before it
 //! are applied without it.

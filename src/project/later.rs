@@ -42,7 +42,7 @@ struct Text {
     path: PathBuf,
     text: Arc<str>,
     lower: OnceLock<String>,
-    /// As each database reads it that was asked about; none where it cannot. Every migration behind it asks.
+    /// As each database reads it that was asked about; `None` if it cannot. Every migration behind it asks.
     scripts: Mutex<Vec<(Dialect, Option<Arc<Script>>)>>,
 }
 

@@ -9,7 +9,7 @@ use crate::sql::{
     Tables, listed,
 };
 
-/// The table that a statement means by this name; none where there is none.
+/// The table that a statement means by this name; `None` if there is none.
 ///
 /// # Errors
 /// The database could not be asked.

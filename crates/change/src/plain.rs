@@ -19,9 +19,9 @@ pub struct AddColumn {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetDefault {
     pub column: String,
-    /// What it is now; none where it has none.
+    /// What it is now; `None` if it has none.
     pub from: Option<Varied>,
-    /// None takes the default away.
+    /// `None` takes the default away.
     pub to: Option<Varied>,
 }
 

@@ -95,7 +95,7 @@ pub(super) fn read_columns(
     Some(columns)
 }
 
-/// `[change.indexes]`: a table for each index over the new columns; none where one is wrong.
+/// `[change.indexes]`: a table for each index over the new columns; `None` if one is wrong.
 fn read_indexes(
     source: &Source,
     table: &mut Table<'_>,

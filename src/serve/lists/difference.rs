@@ -14,7 +14,7 @@ pub(super) enum Difference {
     Added(String),
 }
 
-/// The first difference; none where the server holds what was written, and beside it only what it is by default.
+/// The first difference; `None` if the server holds what was written, and beside it only what it is by default.
 pub(super) fn difference(stored: &Value, ours: &Value, at: &str) -> Option<Difference> {
     match (stored, ours) {
         (Value::Object(stored), Value::Object(ours)) => fields(stored, ours, at),

@@ -31,7 +31,7 @@ impl Asked<'_> {
         }))
     }
 
-    /// The CHECK that lists the values of a column, and the values; none where that is not known of each database, or they differ.
+    /// The CHECK that lists the values of a column, and the values; `None` if that is not known of each database, or they differ.
     fn listed(&self, column: &str) -> Option<Values> {
         let of = |dialect: Dialect| -> Option<(String, Vec<String>)> {
             let table = self.known.tables.get(&dialect)?;

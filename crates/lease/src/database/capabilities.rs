@@ -73,7 +73,7 @@ pub struct Capabilities {
     /// inventory has what nobody keeps.
     pub depends: Option<&'static str>,
     /// A query for what happens to a table (the first parameter) past its triggers, in the first of the schemas where it is (the second):
-    /// `child`, `of`, `key` or `delete`, what it is called, and the column that it is about. None where triggers see all.
+    /// `child`, `of`, `key` or `delete`, what it is called, and the column that it is about. `None` if triggers see all.
     pub past_triggers: Option<&'static str>,
     /// A query for who has rights on single columns of a table (the first parameter), in the first of the schemas where it is (the
     /// second), and not on this column of it (the third): who, as a GRANT names them, which right, and on which columns. None where

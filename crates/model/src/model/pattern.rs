@@ -71,7 +71,7 @@ impl OtherNames {
 }
 
 impl LabelPattern {
-    /// The version that a label stands for; none where it is not written so.
+    /// The version that a label stands for; `None` if it is not written so.
     #[must_use]
     pub fn version(&self, label: &str) -> Option<Version> {
         let mut left = label;

@@ -4,7 +4,7 @@ use super::Dialect;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableIndex {
-    /// None where the database names it.
+    /// `None` if the database names it.
     pub name: Option<String>,
     /// The columns that it is over; every column that is named in an expression of it.
     pub columns: Vec<String>,

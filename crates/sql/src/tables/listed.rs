@@ -81,7 +81,7 @@ fn without_casts<'t>(text: &str, tokens: &[&'t Token]) -> Vec<&'t Token> {
     kept
 }
 
-/// What a text says between its quotes; none where that is not to be told at sight.
+/// What a text says between its quotes; `None` if that is not to be told at sight.
 pub(crate) fn plain(dialect: Dialect, literal: &str) -> Option<String> {
     let inner = literal.strip_prefix('\'')?.strip_suffix('\'')?;
     if dialect != Dialect::Mysql || !inner.contains('\\') {
