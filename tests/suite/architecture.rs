@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 mod circles;
+mod lexed;
 mod rules;
 mod source;
 

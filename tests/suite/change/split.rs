@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{VALUES, literal};
+use super::users::{VALUES, literal};
 use crate::support::backend::{Db, Ledger};
 use crate::support::connection::Connection;
 use crate::support::shop::Shop;
