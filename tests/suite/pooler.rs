@@ -23,7 +23,7 @@ fn split(db: &Db) -> Project {
             ),
             (
                 "expand.sql",
-                "CREATE TABLE users (id bigint PRIMARY KEY, full_name text NOT NULL);\n\
+                "CREATE TABLE users (id bigint PRIMARY KEY, full_name text);\n\
                  INSERT INTO users SELECT i, 'Ada ' || i FROM generate_series(1, 3000) AS i;\n",
             ),
         ],
