@@ -83,7 +83,8 @@ impl Tables {
         }
     }
 
-    fn apply_statement(&mut self, dialect: Dialect, statement: &Statement) {
+    /// What becomes of them by this statement alone.
+    pub fn apply_statement(&mut self, dialect: Dialect, statement: &Statement) {
         let tokens = lexeme::tokens(dialect.grammar(), &statement.text).unwrap_or_default();
         let mut cursor = Cursor::new(dialect, &statement.text, &tokens);
         let is_understood = match () {

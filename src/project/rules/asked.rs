@@ -33,11 +33,7 @@ pub(super) fn rules(script: &Script, formats: &Formats) -> (Vec<Made>, Tables) {
     let mut found = Vec::new();
     for (index, statement) in script.statements.iter().enumerate() {
         let before = tables.clone();
-        tables.apply(&Script {
-            dialect,
-            mode: script.mode,
-            statements: vec![statement.clone()],
-        });
+        tables.apply_statement(dialect, statement);
         // One question is asked once.
         let is_told = matches!(
             statement.effect,

@@ -37,11 +37,7 @@ fn of_script(scripts: &Scripts<'_>, step: Step, script: &Script) -> Vec<(Step, F
         let mut met = met(&then, scripts, &name);
         let mut at: Vec<(usize, DefaultMet)> = Vec::new();
         for (index, statement) in script.statements.iter().enumerate() {
-            then.apply(&Script {
-                dialect,
-                mode: script.mode,
-                statements: vec![statement.clone()],
-            });
+            then.apply_statement(dialect, statement);
             let now = self::met(&then, scripts, &name);
             let new = now.iter().filter(|one| !met.contains(one));
             at.extend(new.map(|one| (index, one.clone())));

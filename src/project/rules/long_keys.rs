@@ -89,10 +89,8 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             if !builds(statement) {
                 continue;
             }
-            let mut alone = script.clone();
-            alone.statements = vec![statement.clone()];
             let mut tables = Tables::default();
-            tables.apply(&alone);
+            tables.apply_statement(dialect, statement);
             for (table, made) in tables.iter() {
                 // Whatever is written into a table of its own, only those write that know it.
                 if formats::makes(script, table) {

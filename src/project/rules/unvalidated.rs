@@ -2,7 +2,7 @@
 //! of one fails, whatever it changes.
 
 use crate::model::Step;
-use crate::sql::{Dialect, Script, Statement, Tables, altered_table};
+use crate::sql::{Dialect, Statement, Tables, altered_table};
 
 use super::super::finding::{Finding, first_line};
 use super::spoken::queries;
@@ -19,7 +19,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         }
         for (index, statement) in script.statements.iter().enumerate() {
             let words = statement.words(scripts.dialect);
-            let Some(left) = Left::of(scripts.dialect, script, statement, &words) else {
+            let Some(left) = Left::of(scripts.dialect, statement, &words) else {
                 continue;
             };
             let rest = script.statements.get(index..).unwrap_or_default();
@@ -78,12 +78,7 @@ struct Left {
 
 impl Left {
     /// `ALTER TABLE t ADD CONSTRAINT c CHECK (…) NOT VALID`. A foreign key is asked for what is written into its columns alone.
-    fn of(
-        dialect: Dialect,
-        script: &Script,
-        statement: &Statement,
-        words: &[String],
-    ) -> Option<Self> {
+    fn of(dialect: Dialect, statement: &Statement, words: &[String]) -> Option<Self> {
         let has = |wanted: &[&str]| words.windows(wanted.len()).any(|found| found == wanted);
         if !has(&["not", "valid"]) {
             return None;
@@ -100,10 +95,8 @@ impl Left {
         }
         let name = own.iter().position(|word| word == "constraint");
         let name = name.and_then(|at| own.get(at + 1)).cloned();
-        let mut alone = script.clone();
-        alone.statements = vec![statement.clone()];
         let mut tables = Tables::default();
-        tables.apply(&alone);
+        tables.apply_statement(dialect, statement);
         let known = tables.get(dialect, &table);
         let known = known.and_then(|known| {
             known
