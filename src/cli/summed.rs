@@ -121,7 +121,9 @@ fn expanded(step: &PlanStep) -> Option<&MigrationId> {
         PlanAction::Schema {
             step: Step::Expand,
             migration,
-        } if step.remarks().is_empty() && step.waits.is_empty() => Some(migration),
+        } if step.refused.is_empty() && step.notes.is_empty() && step.waits.is_empty() => {
+            Some(migration)
+        }
         _ => None,
     }
 }

@@ -58,10 +58,14 @@ pub(super) fn by_call(dialect: Dialect, function: &str, trigger: &str) -> Option
     both.statements.last()?.hazard.clone()
 }
 
-/// What its code does with a row as this trigger calls it, in words that complete "it …": a DELETE that gets no row back goes past in silence.
-fn by_deed(dialect: Dialect, function: &str, trigger: &str) -> Option<String> {
+/// As [`by_call`], and a DELETE that gets no row back, which goes past in silence.
+fn by_call_or_deed(dialect: Dialect, function: &str, trigger: &str) -> Option<String> {
     let both = Script::parse(dialect, &format!("{function};\n{trigger}")).ok()?;
-    let code = both.statements.last()?.code(dialect)?;
+    let statement = both.statements.last()?;
+    if statement.hazard.is_some() {
+        return statement.hazard.clone();
+    }
+    let code = statement.code(dialect)?;
     let deeds = Dependents::made_by(&both).deeds(&code);
     deeds.into_iter().find_map(|deed| match deed {
         Deed::Breaks { why } | Deed::Replaces { why } => Some(why),
@@ -89,9 +93,7 @@ pub(super) fn by_replacement(
             let name = dialect.quoted(name);
             format!("CREATE TRIGGER t AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION {name}()")
         });
-    let stops = |function: &str| {
-        by_call(dialect, function, &trigger).or_else(|| by_deed(dialect, function, &trigger))
-    };
+    let stops = |function: &str| by_call_or_deed(dialect, function, &trigger);
     let why = stops(&statement.text)?;
     if step == Step::Revert && puts_back(scripts, statement, name) {
         return None;
