@@ -21,24 +21,37 @@ pub(super) async fn not_carried_over(
     file: &ScriptFile,
     connection: &mut dyn Connection,
 ) -> Vec<String> {
+    let added: Vec<Added<'_>> = added(file).collect();
     let Some(query) = connection.capabilities().column_rights else {
         return Vec::new();
     };
-    let mut notes = Vec::new();
-    for added in added(file) {
-        let table = file.script.dialect.quoted(added.table);
-        match rights(query, &added, connection).await {
-            Ok(rights) => notes.extend(
-                rights
-                    .iter()
-                    .map(|(who, rights)| told(who, rights, &added, file.script.dialect)),
-            ),
-            // The step is done, whatever cannot be asked after it.
-            Err(error) => notes.push(format!(
-                "who has rights on single columns of {table} cannot be read, and they are not carried over to new ones: {error}"
-            )),
+    if added.is_empty() {
+        return Vec::new();
+    }
+    match notes(query, &added, connection).await {
+        Ok(notes) => notes,
+        // The step is done, whatever cannot be asked after it.
+        Err(error) => vec![format!(
+            "who has rights on single columns cannot be read, and they are not carried over to new ones: {error}"
+        )],
+    }
+}
+
+async fn notes(
+    query: &str,
+    added: &[Added<'_>],
+    connection: &mut dyn Connection,
+) -> Result<Vec<String>, DatabaseError> {
+    connection.begin(Access::Read).await?;
+    let mut notes = Ok(Vec::new());
+    for one in added {
+        let told = told(query, one, connection).await;
+        notes = notes.and_then(|notes| Ok([notes, told?].concat()));
+        if notes.is_err() {
+            break;
         }
     }
+    connection.rollback().await?;
     notes
 }
 
@@ -55,11 +68,13 @@ fn added(file: &ScriptFile) -> impl Iterator<Item = Added<'_>> {
     })
 }
 
-async fn rights(
+/// A note for each who has some.
+async fn told(
     query: &str,
     added: &Added<'_>,
     connection: &mut dyn Connection,
-) -> Result<Rights, DatabaseError> {
+) -> Result<Vec<String>, DatabaseError> {
+    let dialect = connection.capabilities().dialect;
     let schemas = connection.schemas().unwrap_or_default();
     let place = added.schema.unwrap_or(schemas).to_owned();
     let parameters = [
@@ -67,21 +82,22 @@ async fn rights(
         place.into(),
         added.column.to_owned().into(),
     ];
-    connection.begin(Access::Read).await?;
-    let rows = connection.query(query, &parameters).await;
-    connection.rollback().await?;
+    let rows = connection.query(query, &parameters).await?;
     let mut rights = Rights::new();
-    for row in rows? {
+    for row in rows {
         let right = (row.text(1)?.to_owned(), row.text(2)?.to_owned());
         rights
             .entry(row.text(0)?.to_owned())
             .or_default()
             .push(right);
     }
-    Ok(rights)
+    let of_each = rights.iter();
+    Ok(of_each
+        .map(|(who, rights)| note(who, rights, added, dialect))
+        .collect())
 }
 
-fn told(who: &str, rights: &[(String, String)], added: &Added<'_>, dialect: Dialect) -> String {
+fn note(who: &str, rights: &[(String, String)], added: &Added<'_>, dialect: Dialect) -> String {
     let (table, column) = (dialect.quoted(added.table), dialect.quoted(added.column));
     let has: Vec<String> = rights
         .iter()
