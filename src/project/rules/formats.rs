@@ -155,6 +155,15 @@ const fn is_relation(object: &Object) -> bool {
     )
 }
 
+/// Whether the statement makes a table of this name.
+pub(super) fn creates(dialect: Dialect, statement: &Statement, table: &str) -> bool {
+    statement.objects().any(|object| {
+        object.kind == ObjectKind::Table
+            && object.verb == Verb::Create
+            && dialect.may_be_same_name(&object.name, table)
+    })
+}
+
 /// Whether a script makes the table, or gives it this name.
 pub(super) fn makes(script: &Script, table: &str) -> bool {
     objects(Some(script))

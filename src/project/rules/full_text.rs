@@ -109,12 +109,8 @@ fn commands(words: &[String]) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn makes(dialect: Dialect, script: &Script, index: &str) -> bool {
-    let mut objects = script.statements.iter().flat_map(Statement::objects);
-    objects.any(|object| {
-        object.kind == ObjectKind::Table
-            && object.verb == Verb::Create
-            && dialect.may_be_same_name(&object.name, index)
-    })
+    let mut statements = script.statements.iter();
+    statements.any(|one| formats::creates(dialect, one, index))
 }
 
 fn fills(dialect: Dialect, script: &Script, index: &str) -> bool {

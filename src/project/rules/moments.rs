@@ -6,13 +6,12 @@ use crate::sql::{
     Deed, Dependent, Dependents, Dialect, Insert, Reference, Script, Statement, Table, Value,
 };
 
-use super::super::finding::{Finding, first_line};
+use super::super::finding::Finding;
 use super::super::later;
 use super::breaks;
-use super::formats;
 use super::shipped;
-use super::triggers::{known_deeds, short};
-use super::{Scripts, again, bystanders};
+use super::triggers::{Fired, fired, known_deeds, short};
+use super::{Scripts, bystanders};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let dialect = scripts.dialect;
@@ -21,39 +20,28 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for (step, script) in scripts.whole() {
-        for (index, statement) in script.statements.iter().enumerate() {
-            let Some(code) = statement.code(dialect).filter(Dependent::is_fired) else {
-                continue;
-            };
-            let Some(parent) = code.table.as_deref() else {
-                continue;
-            };
-            if formats::makes(script, parent)
-                || again::is_known_trigger(scripts, &script.statements, statement)
-                // What is told of it is one and the same question.
-                || step != Step::Expand
-                    && bystanders::is_trigger_of_others(scripts, step, index, statement)
-            {
-                continue;
-            }
-            let moment = Moment {
-                scripts,
-                step,
-                script,
-                code: &code,
-                parent,
-                known: scripts.table(step, parent),
-            };
-            if let Some((why, help)) = moment.wrong(statement) {
-                let message = format!(
-                    "live versions may not survive this: the trigger `{}` {why}",
-                    moment.code.name
-                );
-                let finding = Finding::unsurvived(step, first_line(statement), message, help);
-                found.push((step, finding.excusable(index)));
-            }
+    for fired in fired(scripts) {
+        let Fired {
+            step,
+            index,
+            statement,
+            ..
+        } = fired;
+        // What is told of it is one and the same question.
+        if step != Step::Expand && bystanders::is_trigger_of_others(scripts, step, index, statement)
+        {
+            continue;
         }
+        let moment = Moment {
+            scripts,
+            step,
+            script: fired.script,
+            code: &fired.code,
+            parent: &fired.parent,
+            known: scripts.table(step, &fired.parent),
+        };
+        let wrong = moment.wrong(statement);
+        found.extend(wrong.map(|wrong| fired.unsurvived(wrong)));
     }
     found
 }

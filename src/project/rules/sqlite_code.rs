@@ -2,14 +2,12 @@
 //! that takes no text, a box whose lower side is above its upper one.
 
 use crate::model::Step;
-use crate::sql::{
-    Deed, Dependent, Dependents, Dialect, Insert, Outcome, Script, Statement, Table, Value,
-};
+use crate::sql::{Deed, Dependent, Dependents, Dialect, Insert, Outcome, Script, Table, Value};
 
-use super::super::finding::{Finding, first_line};
+use super::super::finding::Finding;
 use super::super::later;
-use super::triggers::{known_deeds, short};
-use super::{Scripts, again, formats};
+use super::triggers::{fired, known_deeds, short};
+use super::{Scripts, formats};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let dialect = scripts.dialect;
@@ -18,39 +16,19 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for (step, script) in scripts.whole() {
-        for (index, statement) in script.statements.iter().enumerate() {
-            let Some(code) = statement.code(dialect).filter(Dependent::is_fired) else {
-                continue;
-            };
-            let Some(parent) = code.table.as_deref() else {
-                continue;
-            };
-            if formats::makes(script, parent)
-                || again::is_known_trigger(scripts, &script.statements, statement)
-            {
-                continue;
-            }
-            let Some(known) = scripts.table(step, parent) else {
-                continue;
-            };
-            let look = Look {
-                scripts,
-                step,
-                script,
-                code: &code,
-                parent,
-                known: &known,
-            };
-            if let Some((why, help)) = look.wrong() {
-                let message = format!(
-                    "live versions may not survive this: the trigger `{}` {why}",
-                    code.name
-                );
-                let finding = Finding::unsurvived(step, first_line(statement), message, help);
-                found.push((step, finding.excusable(index)));
-            }
-        }
+    for fired in fired(scripts) {
+        let Some(known) = scripts.table(fired.step, &fired.parent) else {
+            continue;
+        };
+        let look = Look {
+            scripts,
+            step: fired.step,
+            script: fired.script,
+            code: &fired.code,
+            parent: &fired.parent,
+            known: &known,
+        };
+        found.extend(look.wrong().map(|wrong| fired.unsurvived(wrong)));
     }
     found
 }
@@ -225,24 +203,9 @@ impl Look<'_> {
     fn made(&self, table: &str) -> Option<Vec<String>> {
         let dialect = self.dialect();
         let of = |script: &Script| {
-            let makes = |one: &&Statement| {
-                let words = one.words(dialect);
-                words.first().is_some_and(|word| word == "create")
-                    && words.iter().take(3).any(|word| word == "table")
-                    && formats::makes(
-                        &Script {
-                            dialect,
-                            mode: script.mode,
-                            statements: vec![(*one).clone()],
-                        },
-                        table,
-                    )
-            };
-            script
-                .statements
-                .iter()
-                .find(makes)
-                .map(|one| one.words(dialect))
+            let mut statements = script.statements.iter();
+            let made = statements.find(|one| formats::creates(dialect, one, table));
+            made.map(|one| one.words(dialect))
         };
         let own = self.scripts.expand.into_iter().chain([self.script]);
         own.filter_map(of)

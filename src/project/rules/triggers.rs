@@ -77,6 +77,61 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     found
 }
 
+/// A trigger on a table that was there, whose code is not as it was.
+pub(super) struct Fired<'s> {
+    pub step: Step,
+    pub script: &'s Script,
+    /// Of the statement in the script.
+    pub index: usize,
+    pub statement: &'s Statement,
+    pub code: Dependent,
+    /// The table whose rows fire it.
+    pub parent: String,
+}
+
+impl Fired<'_> {
+    /// What live versions may not survive of it: in words that complete "the trigger …", and what to write instead.
+    pub fn unsurvived(&self, (why, help): (String, String)) -> (Step, Finding) {
+        let message = format!(
+            "live versions may not survive this: the trigger `{}` {why}",
+            self.code.name
+        );
+        let span = first_line(self.statement);
+        let finding = Finding::unsurvived(self.step, span, message, help);
+        (self.step, finding.excusable(self.index))
+    }
+}
+
+/// Those of the whole scripts of a migration.
+pub(super) fn fired<'s>(scripts: &Scripts<'s>) -> Vec<Fired<'s>> {
+    let mut fired = Vec::new();
+    for (step, script) in scripts.whole() {
+        for (index, statement) in script.statements.iter().enumerate() {
+            let code = statement.code(scripts.dialect);
+            let Some(code) = code.filter(Dependent::is_fired) else {
+                continue;
+            };
+            let Some(parent) = code.table.clone() else {
+                continue;
+            };
+            if formats::makes(script, &parent)
+                || again::is_known_trigger(scripts, &script.statements, statement)
+            {
+                continue;
+            }
+            fired.push(Fired {
+                step,
+                script,
+                index,
+                statement,
+                code,
+                parent,
+            });
+        }
+    }
+    fired
+}
+
 const BREAKS: &str = "destructive-expand";
 const UNKNOWN: &str = "unknown-effect";
 
