@@ -247,6 +247,13 @@ impl Tables {
 }
 
 impl Table {
+    /// The conditions of its CHECKs that name this column.
+    pub fn conditions_on(&self, dialect: Dialect, column: &str) -> impl Iterator<Item = &str> {
+        let conditions = self.constraints.iter();
+        let conditions = conditions.filter_map(|one| one.condition.as_deref());
+        conditions.filter(move |condition| dialect.mentions(condition, column))
+    }
+
     fn keys_are_not_null(&mut self, dialect: Dialect) {
         for column in &mut self.columns {
             let is_key = self

@@ -260,11 +260,8 @@ impl Code<'_> {
             let is_compared = is_sign && self.at(end) == "0";
             self.at(at) == own && is_compared || self.at(at) == "nullif"
         });
-        let mut conditions = parent
-            .constraints
-            .iter()
-            .filter_map(|one| one.condition.as_deref());
-        let is_checked = conditions.any(|one| self.scripts.dialect.mentions(one, name));
+        let dialect = self.scripts.dialect;
+        let is_checked = parent.conditions_on(dialect, name).next().is_some();
         (!looks && !is_checked).then(|| {
             (
                 format!("divides by `{name}`: each write of a row in which that is 0 fails"),

@@ -136,10 +136,8 @@ fn is_long(known: &Table, name: &str) -> bool {
     let Some(column) = known.column(Dialect::Postgres, name) else {
         return false;
     };
-    let is_bounded = known.constraints.iter().any(|one| {
-        let condition = one.condition.as_deref().unwrap_or_default().to_lowercase();
-        condition.contains("length") && condition.contains(&name.to_lowercase())
-    });
+    let mut conditions = known.conditions_on(Dialect::Postgres, name);
+    let is_bounded = conditions.any(|condition| condition.to_lowercase().contains("length"));
     let kind = column.kind.to_ascii_lowercase();
     let length = kind.split_once('(').and_then(|(_, rest)| {
         let (length, _) = rest.split_once(')')?;

@@ -246,7 +246,8 @@ impl Moment<'_> {
             let column = known.column(self.scripts.dialect, name);
             column.is_some_and(|column| {
                 let kind = column.kind.to_lowercase();
-                (kind.contains("text") || kind.contains("char")) && !is_checked(known, &column.name)
+                (kind.contains("text") || kind.contains("char"))
+                    && !is_checked_json(self.scripts.dialect, known, &column.name)
             })
         })?;
         Some((
@@ -259,11 +260,10 @@ impl Moment<'_> {
     }
 }
 
-fn is_checked(table: &Table, column: &str) -> bool {
-    table.constraints.iter().any(|one| {
-        let condition = one.condition.as_deref().unwrap_or_default().to_lowercase();
-        condition.contains("json_valid") && condition.contains(&column.to_lowercase())
-    })
+/// Whether a CHECK sees to it that a text is JSON.
+pub(super) fn is_checked_json(dialect: Dialect, table: &Table, column: &str) -> bool {
+    let mut conditions = table.conditions_on(dialect, column);
+    conditions.any(|condition| condition.to_lowercase().contains("json_valid"))
 }
 
 /// How many bytes a value has at most; `None` where the type does not say.

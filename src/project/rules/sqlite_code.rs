@@ -6,6 +6,7 @@ use crate::sql::{Deed, Dependent, Dependents, Dialect, Insert, Outcome, Script, 
 
 use super::super::finding::Finding;
 use super::super::later;
+use super::moments::is_checked_json;
 use super::triggers::{fired, known_deeds, short};
 use super::{Scripts, formats};
 
@@ -78,7 +79,7 @@ impl Look<'_> {
         let column = read.find(|name| {
             let column = self.known.column(self.dialect(), name);
             column.is_some_and(|column| {
-                takes_texts(&column.kind) && !self.is_checked(name, "json_valid")
+                takes_texts(&column.kind) && !is_checked_json(self.dialect(), self.known, name)
             })
         })?;
         Some((
@@ -90,13 +91,6 @@ impl Look<'_> {
                 "let it look first: `CASE WHEN json_valid(NEW.{column}) THEN … END`, or `WHEN json_valid(NEW.{column})` before BEGIN"
             ),
         ))
-    }
-
-    fn is_checked(&self, column: &str, word: &str) -> bool {
-        self.known.constraints.iter().any(|one| {
-            let condition = one.condition.as_deref().unwrap_or_default().to_lowercase();
-            condition.contains(word) && condition.contains(&column.to_lowercase())
-        })
     }
 
     fn puts(&self, insert: &Insert) -> Option<Wrong> {

@@ -3,7 +3,7 @@
 use super::contracts::{alone, judge};
 use super::losing::of;
 
-const BASE: &str = "CREATE TABLE posts (id INTEGER PRIMARY KEY, body TEXT, n INTEGER, doc JSON, checked TEXT CHECK (json_valid(checked)));\n\
+const BASE: &str = "CREATE TABLE posts (id INTEGER PRIMARY KEY, body TEXT, n INTEGER, doc JSON, checked TEXT CHECK (json_valid(checked)), ed TEXT);\n\
      CREATE VIRTUAL TABLE old_idx USING fts5 (body, content = 'posts', content_rowid = 'id');\nINSERT INTO old_idx (old_idx) VALUES ('rebuild');\n";
 const NEW: &str = "description = \"x\"\n[services.web]\nnew = \">=2.0.0\"\n";
 
@@ -90,6 +90,8 @@ fn code_that_fails_for_some_rows_waits() {
         ),
         (puts("json(NEW.doc)"), true),
         (puts("json_extract(NEW.checked, '$.a')"), true),
+        // A CHECK of another column, whose name has this one in it.
+        (puts("json_extract(NEW.ed, '$.a')"), false),
         (
             made(
                 "TEXT)",

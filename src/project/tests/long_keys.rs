@@ -3,7 +3,7 @@
 use super::contracts::{alone, judge};
 
 const BASE: &str = "CREATE TABLE users (id int PRIMARY KEY, email text, error_message text, body varchar, summary varchar(500), meta jsonb, \
-     bounded_note text CHECK (length(bounded_note) < 2000));\n";
+     note text, bounded_note text CHECK (length(bounded_note) < 2000));\n";
 
 #[test]
 fn an_index_over_long_texts_is_warned_of() {
@@ -22,6 +22,8 @@ fn an_index_over_long_texts_is_warned_of() {
             false,
         ),
         ("CREATE INDEX CONCURRENTLY i ON users (meta);\n", false),
+        // The CHECK is of another column, whose name has this one in it.
+        ("CREATE INDEX CONCURRENTLY i ON users (note);\n", false),
         ("CREATE INDEX CONCURRENTLY i ON users (email);\n", true),
         ("CREATE INDEX CONCURRENTLY i ON users (summary);\n", true),
         (
