@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::label::{Label, Labels};
 use super::notifier::Fate;
 use super::watch::{Glance, Seen};
 use crate::ask::{Next, range};
@@ -23,7 +24,6 @@ use crate::model::{MigrationState, Phase, Snapshot, SourceStatus};
 /// Of groups of instances, migrations that are not complete, and stretches of versions.
 const MOST_SERIES: usize = 200;
 
-type Labels = Vec<(&'static str, String)>;
 type Values = Family<Labels, Gauge<f64, AtomicU64>>;
 
 /// What this server was asked.
@@ -49,9 +49,9 @@ impl Metrics {
 
     /// A request that was answered. The route is one of ours, never what a client wrote.
     pub(super) fn answered(&self, route: &str, status: u16, took: Duration) {
-        let labels = |route: &str| vec![("route", route.to_owned())];
+        let labels = |route: &str| vec![("route", Label::of(route))];
         let mut counted = labels(route);
-        counted.push(("status", status.to_string()));
+        counted.push(("status", Label::of(status.to_string())));
         self.requests.get_or_create(&counted).inc();
         let times = self.times.get_or_create(&labels(route));
         times.observe(took.as_secs_f64());
@@ -60,8 +60,8 @@ impl Metrics {
     /// A verdict that was given.
     pub(super) fn gave(&self, action: &'static str, verdict: Verdict) {
         let labels = vec![
-            ("action", action.to_owned()),
-            ("verdict", verdict.name().to_owned()),
+            ("action", Label::of(action)),
+            ("verdict", Label::of(verdict.name())),
         ];
         self.verdicts.get_or_create(&labels).inc();
     }
@@ -101,7 +101,7 @@ impl Metrics {
         );
         let told = Family::<Labels, Counter>::default();
         for (name, fate, count) in notices.take(MOST_SERIES) {
-            let labels = vec![("to", name.to_owned()), ("fate", fate.name().to_owned())];
+            let labels = vec![("to", Label::of(name)), ("fate", Label::of(fate.name()))];
             told.get_or_create(&labels).inc_by(count);
         }
         registry.register(
@@ -197,7 +197,7 @@ impl Sheet<'_> {
             "Migrations, by phase",
             phases
                 .into_iter()
-                .map(|(phase, count)| (vec![("phase", phase.to_owned())], number(count))),
+                .map(|(phase, count)| (vec![("phase", Label::of(phase))], number(count))),
         );
         let now = status.looked.situation.view.now;
         let open: Vec<&MigrationState> = status
@@ -206,13 +206,13 @@ impl Sheet<'_> {
             .filter(|state| !state.is_complete())
             .take(MOST_SERIES)
             .collect();
-        let named = |state: &MigrationState| vec![("migration", state.id().to_string())];
+        let named = |state: &MigrationState| vec![("migration", Label::of(state.id().as_str()))];
         self.add(
             "migration_phase",
             "1 for the phase of each migration that is not complete",
             open.iter().map(|state| {
                 let mut labels = named(state);
-                labels.push(("phase", state.phase.name().to_owned()));
+                labels.push(("phase", Label::of(state.phase.name())));
                 (labels, 1.0)
             }),
         );
@@ -229,8 +229,8 @@ impl Sheet<'_> {
                     Next::Ready(step) | Next::Asks(step, _) | Next::Blocked(step, _) => step,
                 };
                 let mut labels = named(state);
-                labels.push(("step", step.name().to_owned()));
-                labels.push(("verdict", next.verdict()?.name().to_owned()));
+                labels.push(("step", Label::of(step.name())));
+                labels.push(("verdict", Label::of(next.verdict()?.name())));
                 Some((labels, 1.0))
             }),
         );
@@ -248,14 +248,14 @@ impl Sheet<'_> {
                     _ => (String::new(), String::new()),
                 };
                 let mut labels = named(state);
-                labels.push(("step", step.name().to_owned()));
-                labels.push(("verdict", decision.verdict.name().to_owned()));
+                labels.push(("step", Label::of(step.name())));
+                labels.push(("verdict", Label::of(decision.verdict.name())));
                 labels.push((
                     "reason",
-                    first.map_or_else(String::new, |blocker| blocker.kind().name().to_owned()),
+                    Label::of(first.map_or("", |blocker| blocker.kind().name())),
                 ));
-                labels.push(("service", who.0));
-                labels.push(("version", who.1));
+                labels.push(("service", Label::of(who.0)));
+                labels.push(("version", Label::of(who.1)));
                 Some((labels, seconds(now.saturating_sub(*since))))
             }),
         );
@@ -266,7 +266,7 @@ impl Sheet<'_> {
                 let failures = status.trouble(state).failures;
                 let labelled = failures.into_iter().map(|failure| {
                     let mut labels = named(state);
-                    labels.push(("step", failure.step.clone()));
+                    labels.push(("step", Label::of(&failure.step)));
                     (labels, 1.0)
                 });
                 labelled.collect::<Vec<_>>()
@@ -291,7 +291,7 @@ impl Sheet<'_> {
         let records: Vec<_> = states
             .filter_map(|state| Some((state.id().to_string(), of(state)?)))
             .collect();
-        let named = |id: &str| vec![("migration", id.to_owned())];
+        let named = |id: &str| vec![("migration", Label::of(id))];
         self.add(
             "backfill_rows",
             "Rows of each backfill that is under way: gone over, changed, and about how many there are",
@@ -303,7 +303,7 @@ impl Sheet<'_> {
                 ];
                 rows.map(|(what, rows)| {
                     let mut labels = named(id);
-                    labels.push(("rows", what.to_owned()));
+                    labels.push(("rows", Label::of(what)));
                     (labels, number(rows))
                 })
             }),
@@ -344,10 +344,10 @@ impl Sheet<'_> {
         let mut live: BTreeMap<Labels, u64> = BTreeMap::new();
         for group in snapshot.all_groups() {
             let labels = vec![
-                ("service", group.service.clone()),
-                ("version", group.label.to_string()),
-                ("state", group.state.name().to_owned()),
-                ("source", group.source.clone()),
+                ("service", Label::of(&group.service)),
+                ("version", Label::of(group.label.to_string())),
+                ("state", Label::of(group.state.name())),
+                ("source", Label::of(&group.source)),
             ];
             *live.entry(labels).or_default() += group.instances;
         }
@@ -360,7 +360,7 @@ impl Sheet<'_> {
             .collect();
         if beyond > 0 {
             let other = ["service", "version", "state", "source"];
-            let other = other.map(|name| (name, "(others)".to_owned()));
+            let other = other.map(|name| (name, Label::of("(others)")));
             rows.push((other.to_vec(), number(beyond)));
         }
         self.add(
@@ -369,7 +369,7 @@ impl Sheet<'_> {
             rows,
         );
         self.renewals(snapshot, seen.status.looked.situation.view.now);
-        let named = |name: &str| vec![("source", name.to_owned())];
+        let named = |name: &str| vec![("source", Label::of(name))];
         self.add(
             "source_age_seconds",
             "How old the news of each source is",
@@ -394,8 +394,8 @@ impl Sheet<'_> {
         let groups = snapshot.groups.iter().filter(|group| group.is_leased());
         for group in groups {
             let labels = vec![
-                ("service", group.service.clone()),
-                ("version", group.label.to_string()),
+                ("service", Label::of(&group.service)),
+                ("version", Label::of(group.label.to_string())),
             ];
             let at = heard.entry(labels).or_insert(group.seen_at);
             *at = (*at).max(group.seen_at);
@@ -414,8 +414,8 @@ impl Sheet<'_> {
             let stretches = horizon.stretches.iter();
             stretches.map(|stretch| {
                 let labels = vec![
-                    ("service", horizon.service.clone()),
-                    ("versions", range(stretch)),
+                    ("service", Label::of(&horizon.service)),
+                    ("versions", Label::of(range(stretch))),
                 ];
                 (labels, is_one(stretch.reasons.is_empty()))
             })
@@ -442,13 +442,13 @@ impl Sheet<'_> {
             "How long a contract has kept the old format's versions out",
             fences.map(|state| {
                 let since = status.fence_since(state).unwrap_or(view.now);
-                let labels = vec![("migration", state.id().to_string())];
+                let labels = vec![("migration", Label::of(state.id().as_str()))];
                 (labels, seconds(view.now.saturating_sub(since)))
             }),
         );
         let idle = status.migrations().iter().filter_map(|state| {
             let since = status.trouble(state).idle_since?;
-            let labels = vec![("migration", state.id().to_string())];
+            let labels = vec![("migration", Label::of(state.id().as_str()))];
             Some((labels, seconds(view.now.saturating_sub(since))))
         });
         self.add(

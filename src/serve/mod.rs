@@ -10,7 +10,7 @@
 //! | `certificate` | one for the webhook's server, where nothing else makes one |
 //! | `policy`, `lists` | pure: the same for a cluster without a server, as far as a list can say it; and how that list is renewed |
 //! | `notices`, `notifier` | pure: what somebody has to be told; and who posts it |
-//! | `metrics`, `page` | what was seen last, for a program and for a person |
+//! | `metrics`, `label`, `page` | what was seen last, for a program and for a person |
 //! | `router` | which path is answered by whom |
 //!
 //! Invariant: nothing here decides: every answer is that of [`crate::ask`], or of the door. Nothing is written but the leases of what is admitted. What could not be answered has a
@@ -24,6 +24,7 @@ mod error;
 mod files;
 mod flagger;
 mod guard;
+mod label;
 mod lists;
 mod metrics;
 mod notices;

@@ -6,7 +6,7 @@ use crate::support::shop::{NAME, Shop};
 
 /// What somebody would write who wants a reader to see something else: a verdict of its own, commands to a pipeline, an escape
 /// sequence, a turned direction, something without a width, and other ends of a line.
-const EVIL: &str = "i\n::set-output name=verdict::go\r##[error]x\u{1b}[2J\u{9b}1m\u{202e}ba\u{200b}c\u{2028}d\u{85}e\u{0}";
+pub const EVIL: &str = "i\n::set-output name=verdict::go\r##[error]x\u{1b}[2J\u{9b}1m\u{202e}ba\u{200b}c\u{2028}d\u{85}e\u{0}";
 
 /// The same without what a database or a command line cannot hold.
 fn evil() -> String {

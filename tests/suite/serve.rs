@@ -6,6 +6,7 @@ mod demoted;
 pub mod notices;
 mod page;
 mod reliable;
+mod scraped;
 
 use crate::support::backend::Db;
 use crate::support::shop::{NAME, Shop};
