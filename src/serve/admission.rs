@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::desk::Desk;
+use super::newer::remark_by_label;
 use super::reply::{Reply, Unanswered};
 use super::review::{About, Refusal, Review, Starting, Unreadable, answer, read};
 use crate::ask::{Answer, AskError, Question, Record, Wanted, placed};
@@ -59,9 +60,9 @@ pub(super) async fn judged(
         uid,
         dry_run,
         about,
-        warnings,
-    } = &review;
-    let refused = match about {
+        mut warnings,
+    } = review;
+    let refused = match &about {
         About::Nothing => None,
         About::Unclear { why, help } => Some(Refused {
             verdict: Verdict::Refuse,
@@ -69,15 +70,20 @@ pub(super) async fn judged(
                 "phasegate: which version it would start is not certain: {why}; next: {help}"
             ),
         }),
-        About::Starting(starting) if *dry_run => asked(starting, desk, project).await,
+        About::Starting(starting) if dry_run => asked(starting, desk, project).await,
         About::Starting(starting) => admitted(starting, hold, (desk, project)).await,
     };
-    let verdict = match (about, &refused) {
+    if let (About::Starting(starting), None) = (&about, &refused) {
+        let remarks = starting.iter();
+        let remarks = remarks.filter_map(|one| remark_by_label(project, &one.service, &one.label));
+        warnings.extend(remarks.map(|remark| format!("phasegate: {remark}")));
+    }
+    let verdict = match (&about, &refused) {
         (About::Nothing, _) => None,
         (_, None) => Some(Verdict::Go),
         (_, Some(refused)) => Some(refused.verdict),
     };
-    let told = match (about, &refused) {
+    let told = match (&about, &refused) {
         (About::Starting(starting), Some(refused)) if refused.verdict == Verdict::Refuse => {
             Some((named(starting), refused.message.clone()))
         }
@@ -89,7 +95,7 @@ pub(super) async fn judged(
     });
     Judged {
         status: 200,
-        body: answer(uid, refusal.as_ref(), warnings),
+        body: answer(&uid, refusal.as_ref(), &warnings),
         verdict,
         refused: told,
     }

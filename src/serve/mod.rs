@@ -6,6 +6,7 @@
 //! | `desk` | threads that look things up, each over a kept connection |
 //! | `watch`, `files` | what was seen last, and the project's files as they are now |
 //! | `guard`, `tls`, `socket`, `door` | who may ask; where it listens; connections and their bounds |
+//! | `newer` | pure: what is said of a version that the files do not reach |
 //! | `admission` | lets pods in, and registers them |
 //! | `certificate` | one for the webhook's server, where nothing else makes one |
 //! | `policy`, `lists` | pure: the same for a cluster without a server, as far as a list can say it; and how that list is renewed |
@@ -27,6 +28,7 @@ mod guard;
 mod label;
 mod lists;
 mod metrics;
+mod newer;
 mod notices;
 mod notifier;
 mod openapi;

@@ -23,6 +23,7 @@ use super::files::Files;
 use super::flagger::{self, Hook};
 use super::guard::{Client, Guard, Turned};
 use super::metrics::Metrics;
+use super::newer::remark_on;
 use super::notifier::Notifier;
 use super::query::{self, Answering, Misused};
 use super::reply::{Reply, Unanswered, without_secrets};
@@ -348,9 +349,10 @@ async fn gate(
     };
     let project = room.files.project();
     match room.desk.ask(&project, question).await {
-        Ok(answer) => {
+        Ok(mut answer) => {
             room.metrics.gave(action, answer.verdict());
             room.tell(&answer);
+            remark_on(&mut answer, &project);
             json(&Reply::of_the_gate(&answer, way, &project))
         }
         Err(unanswered) => json(&Reply::unanswered(&unanswered)),
@@ -382,7 +384,10 @@ async fn hook(room: &Room, hook: Hook, body: Body) -> Response {
     let mut answers: Vec<Answer> = Vec::new();
     for question in questions {
         match room.desk.ask(&project, question).await {
-            Ok(answer) => answers.push(answer),
+            Ok(mut answer) => {
+                remark_on(&mut answer, &project);
+                answers.push(answer);
+            }
             Err(unanswered) => return json(&Reply::unanswered(&unanswered)),
         }
     }

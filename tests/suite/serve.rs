@@ -3,6 +3,7 @@
 mod admission;
 pub mod client;
 mod demoted;
+mod newer;
 pub mod notices;
 mod page;
 mod reliable;
