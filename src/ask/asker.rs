@@ -14,7 +14,7 @@ use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_pa
 use crate::database::{Connection, DatabaseError, Server, Target};
 use crate::gate::{Action, Flawed, decide, unreachable};
 use crate::interrupt::Interrupt;
-use crate::ledger::{Event, FailureRecord, Ledger, LedgerError};
+use crate::ledger::{Event, FailureRecord, KnownHead, Ledger, LedgerError};
 use crate::model::{Live, MigrationId, Snapshot, Step};
 use crate::project::{Problems, Project, Section, UnknownMigration};
 
@@ -241,9 +241,11 @@ impl Asker {
             // Of one that is only in the files nothing has been recorded.
             self.find(project, migration).await?;
         }
+        let end = found.head.as_ref().and_then(|head| head.seq);
         Ok(Log {
-            end: found.end.max(wanted.after.unwrap_or(0)),
+            end: end.unwrap_or(0).max(wanted.after.unwrap_or(0)),
             events: found.events,
+            head: found.head,
             nothing_yet,
         })
     }
@@ -302,7 +304,7 @@ async fn applied(connection: &mut dyn Connection) -> Result<Vec<MigrationId>, Le
 #[derive(Default)]
 struct Found {
     events: Vec<Event>,
-    end: i64,
+    head: Option<KnownHead>,
     recorded: Recorded,
 }
 
@@ -322,7 +324,7 @@ async fn found(
     let Some(mut ledger) = Ledger::read(connection).await? else {
         return Ok(None);
     };
-    let end = ledger.log_head().await?.seq.unwrap_or_default();
+    let head = ledger.log_head().await?;
     let covers = |event: &Event| wanted.covers(event);
     let events = ledger.find_events(wanted.sought(), covers).await?;
     let mut is_recorded = !events.is_empty();
@@ -338,7 +340,7 @@ async fn found(
     ledger.rollback().await?;
     Ok(Some(Found {
         events,
-        end,
+        head: Some(head),
         recorded: if is_recorded {
             Recorded::Something
         } else {

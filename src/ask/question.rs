@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::json::{decision, event};
 use super::{Events, Goal, Looked, Planned, Record, Status, Wanted};
 use crate::gate::{Decision, Verdict};
-use crate::ledger::Event;
+use crate::ledger::{Event, KnownHead};
 use crate::model::{Snapshot, Step};
 
 /// A question.
@@ -69,8 +69,21 @@ pub struct Log {
     pub events: Vec<Event>,
     /// The number of the last event that there is, or of the one after which was asked; 0 where there is none.
     pub end: i64,
+    /// Where the log ends, whatever was asked for; `None` without a ledger.
+    pub head: Option<KnownHead>,
     /// Why there is nothing yet: a database file that is not there is an empty database.
     pub nothing_yet: Option<String>,
+}
+
+impl Log {
+    /// As `migrate log --output json` prints it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "events": self.events.iter().map(event).collect::<Vec<_>>(),
+            "log_head": self.head.as_ref().map(KnownHead::to_string),
+        })
+    }
 }
 
 impl Answer {
@@ -98,9 +111,7 @@ impl Answer {
             Self::Fleet(looked) => looked.fleet_json(),
             Self::Plan(planned) => planned.to_json(),
             Self::Rollout(looked) => looked.rollout_json(),
-            Self::Log(log) => {
-                json!({ "events": log.events.iter().map(event).collect::<Vec<_>>() })
-            }
+            Self::Log(log) => log.to_json(),
         }
     }
 }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::trouble::{self, Trouble, failures_of, idle_since};
 use super::{Looked, horizon, json as shapes, past_gate, rollout};
 use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Reason, Silence, Verdict, decide};
-use crate::ledger::{Applied, BackfillRecord, DesiredState, RolloutRecord, RolloutState};
+use crate::ledger::{
+    Applied, BackfillRecord, DesiredState, KnownHead, RolloutRecord, RolloutState,
+};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::project::{Migration, Pace, Project};
 
@@ -232,6 +234,7 @@ impl Status {
             "horizon": horizons,
             "changed_files": situation.drift.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "sources": sources.iter().map(shapes::source).collect::<Vec<_>>(),
+            "log_head": self.looked.beside.log_head.as_ref().map(KnownHead::to_string),
             "checked_at": shapes::time(situation.view.now),
         });
         if let (Some(own), Some(object)) = (&self.ledger_database, value.as_object_mut()) {

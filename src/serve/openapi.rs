@@ -143,9 +143,10 @@ const SHAPES: &[Shape] = &[
             ("horizon", "array"),
             ("changed_files", "array"),
             ("sources", "array"),
+            ("log_head", "text-or-null"),
             ("checked_at", "time"),
         ],
-        sometimes: &["rollout", "problems"],
+        sometimes: &["rollout", "ledger_database", "past_gate", "problems"],
     },
     Shape {
         name: "Fleet",
@@ -174,7 +175,7 @@ const SHAPES: &[Shape] = &[
     },
     Shape {
         name: "Log",
-        always: &[("events", "array")],
+        always: &[("events", "array"), ("log_head", "text-or-null")],
         sometimes: &["problems"],
     },
     Shape {

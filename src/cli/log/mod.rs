@@ -50,7 +50,7 @@ pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8
         return ends(args, &context, out).await;
     }
     let asked = Question::Log(args.wanted.events(args.last));
-    let Log { events, end, .. } = match context.ask(&asked).await {
+    let log = match context.ask(&asked).await {
         Ok(Answer::Log(log)) => log,
         Ok(other) => return Err(Failure::unasked(&other)),
         // One that waits for the first event waits for the ledger as well.
@@ -64,13 +64,11 @@ pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8
             Log::default()
         }
     };
-    let columns = Columns::default().widened(&events);
+    let columns = Columns::default().widened(&log.events);
+    let (events, end) = (&log.events, log.end);
     match (out.is_json(), args.follow) {
         (true, true) => events.iter().for_each(|event| out.json(&as_json(event))),
-        (true, false) => {
-            let events: Vec<_> = events.iter().map(as_json).collect();
-            out.json(&json!({ "events": events }));
-        }
+        (true, false) => out.json(&log.to_json()),
         (false, _) => out.lines(events.iter().map(|event| as_text(event, columns))),
     }
     if args.follow {

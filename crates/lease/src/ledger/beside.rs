@@ -1,6 +1,7 @@
 //! What is recorded beside the phases, read at once for whoever shows all of it.
 
 use super::backfills::{BACKFILLS, RANGES, read_backfills};
+use super::events::{HEAD, KnownHead};
 use super::failures::{FAILURES, read_failures};
 use super::rollouts::{LAST_ROLLOUT, LAST_STEPS, read_rollout};
 use super::{BackfillRecord, FailureRecord, Ledger, LedgerError, RolloutRecord};
@@ -17,6 +18,8 @@ pub struct Beside {
     pub rollout: Option<RolloutRecord>,
     /// Since when fences are up.
     pub fences: Vec<FenceRecord>,
+    /// Where the log ends; `None` without a ledger.
+    pub log_head: Option<KnownHead>,
 }
 
 /// A fence that is up: versions of one format are kept out.
@@ -36,15 +39,16 @@ impl Ledger<'_> {
         let Some(mut ledger) = Ledger::read(connection).await? else {
             return Ok(Beside::default());
         };
-        let queries = [BACKFILLS, RANGES, FAILURES, LAST_ROLLOUT, LAST_STEPS];
+        let queries = [BACKFILLS, RANGES, FAILURES, LAST_ROLLOUT, LAST_STEPS, HEAD];
         let read = ledger.query_all(queries).await;
         ledger.rollback().await?;
         match read {
-            Ok([backfills, ranges, failures, rollout, steps]) => Ok(Beside {
+            Ok([backfills, ranges, failures, rollout, steps, head]) => Ok(Beside {
                 backfills: read_backfills(&backfills, &ranges)?,
                 failures: read_failures(&failures)?,
                 rollout: read_rollout(&rollout, &steps)?,
                 fences: Vec::new(),
+                log_head: Some(KnownHead::read(&head)?),
             }),
             // One of them is not there, or not for this user: the others are told all the same.
             Err(LedgerError::Database(error)) if hides(&error) => Ok(Beside {
@@ -52,6 +56,7 @@ impl Ledger<'_> {
                 failures: Ledger::failures(connection).await?,
                 rollout: last_rollout(connection).await?,
                 fences: Vec::new(),
+                log_head: log_head(connection).await?,
             }),
             Err(error) => Err(error),
         }
@@ -116,4 +121,13 @@ async fn last_rollout(
         Err(LedgerError::Database(error)) if hides(&error) => Ok(None),
         other => other,
     }
+}
+
+async fn log_head(connection: &mut dyn Connection) -> Result<Option<KnownHead>, LedgerError> {
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(None);
+    };
+    let head = ledger.log_head().await?;
+    ledger.rollback().await?;
+    Ok(Some(head))
 }

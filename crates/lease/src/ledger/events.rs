@@ -149,7 +149,18 @@ impl std::str::FromStr for KnownHead {
     }
 }
 
+pub(super) const HEAD: &str = "SELECT events, head FROM {meta} WHERE id = 1";
+
 impl KnownHead {
+    /// What the answer to [`HEAD`] says.
+    pub(super) fn read(rows: &[Row]) -> Result<Self, LedgerError> {
+        let row = first(rows)?;
+        Ok(Self {
+            seq: Some(row.int(0)?),
+            hash: row.text(1)?.to_owned(),
+        })
+    }
+
     /// Whether it is where the log stood after this event.
     fn is_at(&self, event: &Event) -> bool {
         event.hash == self.hash && self.seq.is_none_or(|seq| seq == event.seq)
@@ -420,14 +431,7 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn log_head(&mut self) -> Result<KnownHead, LedgerError> {
-        let rows = self
-            .query("SELECT events, head FROM {meta} WHERE id = 1", &[])
-            .await?;
-        let row = first(&rows)?;
-        Ok(KnownHead {
-            seq: Some(row.int(0)?),
-            hash: row.text(1)?.to_owned(),
-        })
+        KnownHead::read(&self.query(HEAD, &[]).await?)
     }
 }
 
