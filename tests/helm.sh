@@ -45,7 +45,7 @@ refused() { # WHAT OPTIONS...
 
 echo "1. lint, with each part on and off"
 # shellcheck disable=SC2086
-for options in "" "--set prepare.enabled=false" "--set contract.enabled=false --set rollback.enabled=false" "$server" "$server --set webhook.enabled=true" \
+for options in "" "--set prepare.enabled=false" "--set contract.enabled=false --set rollback.enabled=false" "$server" "$server --set webhook.enabled=true" "$server --set webhook.enabled=true --set serve.notify=one" "$server --set serve.notify=none" \
     "$server --set webhook.enabled=true --set serve.tlsSecret=own --set webhook.caBundle=Q0E=" "--set account.create=false --set account.name=looks" \
     "--set-string releases.worker=1.4.0 --set image.tag=7f3c2d9" "--set account.namespaces={shop,shop-batch}" "--set account.policies={phasegate}" "--set account.policies={phasegate,b.c} --set contract.enabled=false"; do
     helm lint --strict --quiet "$chart" $given $options >"$work/said" 2>&1 || { cat "$work/said"; fail "lint: $options"; }
@@ -63,6 +63,7 @@ refused 'image.tag: say which' --set-string releases.web=1.1.0 --set-string rele
     refused 'set serve.enabled as well' $given --set webhook.enabled=true
     refused 'serve.replicas: at least 2' $given $server --set webhook.enabled=true --set serve.replicas=1
     refused 'webhook.caBundle: the CA' $given $server --set webhook.enabled=true --set serve.tlsSecret=own
+    refused 'notify' $given $server --set serve.notify=some
     refused 'account.name: the account' $given --set account.create=false
     refused 'policies' $given --set 'account.policies={No Name}'
     refused 'prepre' $given --set prepre.enabled=false
@@ -75,6 +76,9 @@ helm template phasegate "$chart" --namespace shop $given $server --set webhook.e
 kubectl kustomize "$root/deploy/kustomize" >"$work/base.yaml"
 kubectl kustomize "$root/deploy/webhook" >"$work/webhook.yaml"
 python3 "$root/tests/helm/compare.py" same "$work/chart.yaml" "$work/base.yaml" "$work/webhook.yaml"
+# shellcheck disable=SC2086
+helm template phasegate "$chart" --namespace shop $given $server --set webhook.enabled=true --set serve.notify=one >"$work/one.yaml"
+python3 "$root/tests/helm/compare.py" one-tells "$work/chart.yaml" "$work/one.yaml"
 ! grep -q ClusterRole "$work/chart.yaml" "$work/base.yaml" || fail 'rights in the whole cluster that nobody asked for'
 mkdir "$work/overlay"
 cp -R "$root/deploy/kustomize" "$work/overlay/phasegate"

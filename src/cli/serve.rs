@@ -12,7 +12,7 @@ use super::context::Context;
 use super::duration::{duration, lease_duration};
 use super::failure::Failure;
 use super::out::{Out, note};
-use crate::serve::{ServeError, Settings, TlsFiles, run as serve};
+use crate::serve::{Notifies, ServeError, Settings, TlsFiles, run as serve};
 
 pub(super) const SERVE_HELP: &str = "\
   migrate serve                                    http://127.0.0.1:8787: the page, for this machine alone
@@ -55,6 +55,9 @@ pub(super) struct ServeArgs {
     /// Post no notices: another server of this database tells those whom [notify] names
     #[arg(long)]
     pub no_notify: bool,
+    /// Post notices of what this server itself refuses, which no other one knows; another one tells the rest
+    #[arg(long, conflicts_with = "no_notify")]
+    pub notify_refusals: bool,
     /// How often the page and the metrics look at the database and the sources
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub refresh: Duration,
@@ -98,7 +101,11 @@ pub(super) fn run(args: &ServeArgs, global: &Global, out: &Out) -> Result<u8, Fa
         askers: args.askers.into(),
         timeout: args.timeout,
         admits_for: args.admission.then_some(args.admit_for),
-        notifies: !args.no_notify,
+        notifies: match (args.no_notify, args.notify_refusals) {
+            (true, _) => Notifies::Nothing,
+            (false, true) => Notifies::OwnRefusals,
+            (false, false) => Notifies::Everything,
+        },
         every: args.refresh,
         interrupt: context.interrupt,
     };

@@ -49,7 +49,7 @@ use std::time::Duration;
 
 use crate::database::Target;
 use crate::interrupt::Interrupt;
-use crate::project::Project;
+use crate::project::{NotifyConfig, Occasion, Project};
 use sd_notify::NotifyState;
 
 pub use certificate::{Certificates, certificates};
@@ -70,6 +70,31 @@ use watch::Watcher;
 /// How long a connection to the database is kept. That its server is the one which others follow is asked again by each question.
 const KEEP: Duration = Duration::from_secs(30);
 
+/// What it posts to those whom `[notify]` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notifies {
+    Everything,
+    /// What it refuses itself: of that no other server knows.
+    OwnRefusals,
+    Nothing,
+}
+
+impl Notifies {
+    /// Those who are told of something, each with what it is told of.
+    fn told(self, named: &[NotifyConfig]) -> Vec<NotifyConfig> {
+        let mut told = named.to_vec();
+        for one in &mut told {
+            one.on.retain(|occasion| match self {
+                Self::Everything => true,
+                Self::OwnRefusals => *occasion == Occasion::Refused,
+                Self::Nothing => false,
+            });
+        }
+        told.retain(|one| !one.on.is_empty());
+        told
+    }
+}
+
 /// What a server answers from, and to whom.
 pub struct Settings {
     pub project: Project,
@@ -86,8 +111,7 @@ pub struct Settings {
     pub timeout: Duration,
     /// For how long what the admission webhook lets in counts as live; `None` if there is none.
     pub admits_for: Option<Duration>,
-    /// Whether it posts what `[notify]` names.
-    pub notifies: bool,
+    pub notifies: Notifies,
     /// How often the page and the metrics look.
     pub every: Duration,
     pub interrupt: Interrupt,
@@ -124,10 +148,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         keep: KEEP,
         limit: settings.timeout,
     })?;
-    let told = match settings.notifies {
-        true => settings.project.config.notify.clone(),
-        false => Vec::new(),
-    };
+    let told = settings.notifies.told(&settings.project.config.notify);
     let files = Arc::new(Files::new(
         settings.project,
         settings.root,

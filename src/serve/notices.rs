@@ -18,7 +18,7 @@ use crate::text::shown::shortened;
 
 /// As much of one text is told.
 const LONGEST: usize = 1000;
-/// How many things are told of at once; more of them are the same trouble.
+/// How many things are told of after one look.
 const MOST: usize = 20;
 
 /// Something to tell.
@@ -50,21 +50,39 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// What is new in a look.
-    pub(super) fn news(&mut self, going_on: Vec<Notice>, events: &[Event]) -> Vec<Notice> {
-        let keys = going_on.iter().map(|notice| notice.key.clone()).collect();
-        let known = std::mem::replace(&mut self.going_on, keys);
-        let begun = going_on.into_iter();
-        let mut news: Vec<Notice> = begun
-            .filter(|notice| !known.contains(&notice.key))
-            .collect();
-        if let Some(last) = self.event {
-            let since = events.iter().filter(|event| event.seq > last);
-            news.extend(since.filter_map(done));
+    /// What is new in a look, of what is wanted: so much of it at once, and the rest with the next look.
+    pub(super) fn news(
+        &mut self,
+        going_on: Vec<Notice>,
+        events: &[Event],
+        wanted: &[Occasion],
+    ) -> Vec<Notice> {
+        let is_wanted = |notice: &Notice| wanted.contains(&notice.occasion);
+        let known = std::mem::take(&mut self.going_on);
+        let mut news: Vec<Notice> = Vec::new();
+        for notice in going_on.into_iter().filter(is_wanted) {
+            let is_known = known.contains(&notice.key);
+            if !is_known && news.len() >= MOST {
+                continue;
+            }
+            self.going_on.insert(notice.key.clone());
+            if !is_known {
+                news.push(notice);
+            }
         }
-        let newest = events.iter().map(|event| event.seq).max().unwrap_or(0);
-        self.event = Some(self.event.unwrap_or(newest).max(newest));
-        news.truncate(MOST);
+        let Some(last) = self.event else {
+            self.event = Some(events.iter().map(|event| event.seq).max().unwrap_or(0));
+            return news;
+        };
+        for event in events.iter().filter(|event| event.seq > last) {
+            if let Some(notice) = done(event).filter(is_wanted) {
+                if news.len() >= MOST {
+                    break;
+                }
+                news.push(notice);
+            }
+            self.event = Some(event.seq);
+        }
         news
     }
 }
@@ -236,8 +254,8 @@ pub(super) fn refused(who: &str, why: &str) -> Notice {
     }
 }
 
-/// A notice as it is posted.
-pub(super) fn posted(notice: &Notice, shape: Shape) -> String {
+/// A notice as it is posted. Whoever keeps what the plain form says keeps where the log ended then as well.
+pub(super) fn posted(notice: &Notice, shape: Shape, log_head: Option<&str>) -> String {
     let plain = |text: &str| shortened(&masked_own(text), LONGEST).into_owned();
     let (title, text, help) = (
         plain(&notice.title),
@@ -257,6 +275,7 @@ pub(super) fn posted(notice: &Notice, shape: Shape) -> String {
             "title": title,
             "text": text,
             "help": help,
+            "log_head": log_head,
         }),
         Shape::Slack => {
             let lines = [
@@ -324,37 +343,70 @@ mod tests {
         news.into_iter().map(|notice| notice.key).collect()
     }
 
+    /// What somebody is told who wants to know everything.
+    fn news(told: &mut Told, going_on: Vec<Notice>, events: &[Event]) -> Vec<String> {
+        keys(told.news(going_on, events, &Occasion::ALL))
+    }
+
     #[test]
     fn what_goes_on_is_told_once_and_again_after_it_was_over() {
         let mut told = Told::default();
-        assert_eq!(keys(told.news(vec![notice("a")], &[])), ["a"]);
-        assert!(told.news(vec![notice("a")], &[]).is_empty());
-        assert_eq!(keys(told.news(vec![notice("a"), notice("b")], &[])), ["b"]);
-        assert!(told.news(vec![], &[]).is_empty());
-        assert_eq!(keys(told.news(vec![notice("a")], &[])), ["a"]);
+        let [a, b] = ["a", "b"].map(notice);
+        assert_eq!(news(&mut told, vec![a.clone()], &[]), ["a"]);
+        assert!(news(&mut told, vec![a.clone()], &[]).is_empty());
+        assert_eq!(news(&mut told, vec![a.clone(), b], &[]), ["b"]);
+        assert!(news(&mut told, vec![], &[]).is_empty());
+        assert_eq!(news(&mut told, vec![a], &[]), ["a"]);
     }
 
     #[test]
     fn a_phase_that_was_reached_is_told_once_and_none_of_before() {
         let mut told = Told::default();
         let mut events = vec![event(1, "phase", "expanded")];
-        assert!(told.news(vec![], &events).is_empty());
+        assert!(news(&mut told, vec![], &events).is_empty());
         events.push(event(2, "phase", "contracting"));
         events.push(event(3, "rollout", "contracted"));
-        assert!(told.news(vec![], &events).is_empty());
+        assert!(news(&mut told, vec![], &events).is_empty());
         events.push(event(4, "phase", "contracted"));
-        let news = told.news(vec![], &events);
-        assert_eq!(news[0].title, "0001_name is contracted");
-        assert_eq!(news[0].text, "it was pending; by ann@ci");
-        assert!(told.news(vec![], &events).is_empty());
+        let reached = told.news(vec![], &events, &Occasion::ALL);
+        assert_eq!(reached[0].title, "0001_name is contracted");
+        assert_eq!(reached[0].text, "it was pending; by ann@ci");
+        assert!(news(&mut told, vec![], &events).is_empty());
         events.push(event(5, "phase", "pending"));
-        assert_eq!(keys(told.news(vec![], &events)), ["done/0001_name/5"]);
+        assert_eq!(news(&mut told, vec![], &events), ["done/0001_name/5"]);
     }
 
     #[test]
-    fn more_than_anybody_reads_is_not_told() {
-        let many = (0..500).map(|n| notice(&format!("{n}"))).collect();
-        assert_eq!(Told::default().news(many, &[]).len(), MOST);
+    fn no_more_is_told_at_once_than_somebody_reads_and_the_rest_with_the_next_looks() {
+        let mut told = Told::default();
+        let many: Vec<Notice> = (0..50).map(|n| notice(&format!("{n:02}"))).collect();
+        let mut events = vec![event(1, "phase", "expanded")];
+        let mut all = news(&mut told, many.clone(), &events);
+        assert_eq!(all.len(), MOST);
+        // What was done while others were told is told after them.
+        events.extend((2..=30).map(|seq| event(seq, "phase", "expanded")));
+        for left in [20, 20, 19, 0] {
+            let next = news(&mut told, many.clone(), &events);
+            assert_eq!(next.len(), left);
+            all.extend(next);
+        }
+        all.sort();
+        let mut expected = keys(many);
+        expected.extend((2..=30).map(|seq| format!("done/0001_name/{seq}")));
+        expected.sort();
+        assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_takes_no_room() {
+        let mut told = Told::default();
+        let many = || (0..50).map(|n| notice(&format!("{n}"))).collect();
+        let mut events = vec![event(1, "phase", "expanded")];
+        let wanted = [Occasion::Done];
+        assert!(told.news(many(), &events, &wanted).is_empty());
+        events.push(event(2, "phase", "contracted"));
+        let reached = told.news(many(), &events, &wanted);
+        assert_eq!(keys(reached), ["done/0001_name/2"]);
     }
 
     #[test]
@@ -362,18 +414,19 @@ mod tests {
         let mut one = notice("k");
         one.help = "ask again".to_owned();
         assert_eq!(
-            posted(&one, Shape::Slack),
+            posted(&one, Shape::Slack, Some("9:ab")),
             json!({ "text": "*web &lt;!channel&gt; may not start*\na &amp; b\nnext: ask again" })
                 .to_string()
         );
-        let teams: Value = serde_json::from_str(&posted(&one, Shape::Teams)).unwrap();
+        let teams: Value = serde_json::from_str(&posted(&one, Shape::Teams, None)).unwrap();
         let blocks = &teams["attachments"][0]["content"]["body"];
         assert_eq!(blocks[0]["text"], "web <!channel> may not start");
         assert_eq!(blocks[2]["text"], "next: ask again");
-        let plain: Value = serde_json::from_str(&posted(&one, Shape::Plain)).unwrap();
+        let plain: Value = serde_json::from_str(&posted(&one, Shape::Plain, Some("9:ab"))).unwrap();
+        assert_eq!(plain["log_head"], "9:ab");
         assert_eq!(plain["on"], "refused");
         assert_eq!(plain["help"], "ask again");
         one.text = "x".repeat(100_000);
-        assert!(posted(&one, Shape::Plain).len() < 2000);
+        assert!(posted(&one, Shape::Plain, None).len() < 2000);
     }
 }

@@ -76,7 +76,15 @@ impl Counted {
 #[derive(Clone, Debug)]
 pub(super) struct Notifier {
     refusals: mpsc::Sender<Notice>,
+    /// Those who want to be told of refusals.
+    told_of_refusals: Arc<[String]>,
     counted: Arc<BTreeMap<String, Counted>>,
+}
+
+/// A notice that waits, and where the log ended when it was told.
+struct Waiting {
+    notice: Notice,
+    log_head: Option<String>,
 }
 
 impl Notifier {
@@ -93,8 +101,11 @@ impl Notifier {
             .iter()
             .map(|one| (one.name.clone(), Counted::default()));
         let counted: Arc<BTreeMap<String, Counted>> = Arc::new(names.collect());
+        let wants = |one: &&NotifyConfig| one.on.contains(&Occasion::Refused);
+        let told_of_refusals = told.iter().filter(wants).map(|one| one.name.clone());
         let notifier = Self {
             refusals,
+            told_of_refusals: told_of_refusals.collect(),
             counted: Arc::clone(&counted),
         };
         if told.is_empty() {
@@ -112,7 +123,11 @@ impl Notifier {
     /// A version was not let in.
     pub(super) fn refused(&self, who: &str, why: &str) {
         // Whoever has as many waiting is told enough.
-        let _ = self.refusals.try_send(refused(who, why));
+        if self.refusals.try_send(refused(who, why)).is_err() {
+            for name in self.told_of_refusals.iter() {
+                count(&self.counted, name, Fate::Dropped);
+            }
+        }
     }
 
     pub(super) fn counted(&self) -> impl Iterator<Item = (&str, Fate, u64)> {
@@ -128,7 +143,7 @@ impl Notifier {
 struct Reader {
     config: Arc<NotifyConfig>,
     told: Told,
-    queue: mpsc::Sender<Notice>,
+    queue: mpsc::Sender<Waiting>,
 }
 
 async fn tell(
@@ -165,20 +180,31 @@ async fn tell(
                         held_for: reader.config.held_for,
                         fence_for: reader.config.fence_for,
                     };
-                    let news = reader.told.news(going_on(&seen, terms), &seen.events);
+                    let going_on = going_on(&seen, terms);
+                    let news = reader.told.news(going_on, &seen.events, &reader.config.on);
                     for notice in news {
-                        reader.take(notice, counted);
+                        reader.take(notice, seen.log_head.as_deref(), counted);
                     }
                 }
             }
             Some(notice) = heard.recv() => {
                 refused_at.retain(|_, at| at.elapsed() < QUIET);
-                if refused_at.len() >= MOST_REFUSED || refused_at.contains_key(&notice.key) {
+                if refused_at.contains_key(&notice.key) {
                     continue;
                 }
-                refused_at.insert(notice.key.clone(), Instant::now());
-                for reader in &readers {
-                    reader.take(notice.clone(), counted);
+                let is_kept_in_mind = refused_at.len() < MOST_REFUSED;
+                if is_kept_in_mind {
+                    refused_at.insert(notice.key.clone(), Instant::now());
+                }
+                let glance = seen.borrow().clone();
+                let log_head = glance.seen.and_then(|seen| seen.log_head.clone());
+                let wanting = readers.iter().filter(|reader| reader.wants(&notice));
+                for reader in wanting {
+                    if is_kept_in_mind {
+                        reader.take(notice.clone(), log_head.as_deref(), counted);
+                    } else {
+                        count(counted, &reader.config.name, Fate::Dropped);
+                    }
                 }
             }
         }
@@ -186,12 +212,16 @@ async fn tell(
 }
 
 impl Reader {
-    fn take(&self, notice: Notice, counted: &BTreeMap<String, Counted>) {
-        let is_wanted = |occasion: &Occasion| *occasion == notice.occasion;
-        if !self.config.on.iter().any(is_wanted) {
-            return;
-        }
-        if self.queue.try_send(notice).is_err() {
+    fn wants(&self, notice: &Notice) -> bool {
+        self.config.on.contains(&notice.occasion)
+    }
+
+    fn take(&self, notice: Notice, log_head: Option<&str>, counted: &BTreeMap<String, Counted>) {
+        let waiting = Waiting {
+            notice,
+            log_head: log_head.map(str::to_owned),
+        };
+        if self.queue.try_send(waiting).is_err() {
             count(counted, &self.config.name, Fate::Dropped);
         }
     }
@@ -213,17 +243,17 @@ fn id(key: &str, begun: i64) -> String {
 /// Posts one after the other.
 async fn post(
     config: Arc<NotifyConfig>,
-    mut waiting: mpsc::Receiver<Notice>,
+    mut waiting: mpsc::Receiver<Waiting>,
     counted: Arc<BTreeMap<String, Counted>>,
 ) {
-    while let Some(notice) = waiting.recv().await {
-        let fate = attempted(&config, &notice).await;
+    while let Some(next) = waiting.recv().await {
+        let fate = attempted(&config, &next).await;
         count(&counted, &config.name, fate);
     }
 }
 
-async fn attempted(config: &NotifyConfig, notice: &Notice) -> Fate {
-    let json = posted(notice, config.shape);
+async fn attempted(config: &NotifyConfig, Waiting { notice, log_head }: &Waiting) -> Fate {
+    let json = posted(notice, config.shape, log_head.as_deref());
     let begun = jiff::Timestamp::now().as_second();
     let mut pauses = PAUSES.iter();
     loop {

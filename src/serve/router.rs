@@ -396,6 +396,7 @@ async fn hook(room: &Room, hook: Hook, body: Body) -> Response {
         return nothing_here().await;
     };
     room.metrics.gave("deploy", first.verdict());
+    room.tell(first);
     let reply = Reply::of_the_gate(first, Answering::InTheBody, &project);
     json(&Reply {
         status: flagger::status(hook, &verdicts),

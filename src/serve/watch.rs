@@ -10,10 +10,10 @@ use tokio::sync::watch;
 
 use super::files::Files;
 use super::reply::without_secrets;
-use crate::ask::{Answer, AskError, Asker, Events, Next, Question, Record, Status};
+use crate::ask::{Answer, AskError, Asker, Events, Log, Next, Question, Record, Status};
 use crate::database::Target;
 use crate::interrupt::Interrupt;
-use crate::ledger::Event;
+use crate::ledger::{Event, KnownHead};
 use crate::model::MigrationId;
 use crate::project::Project;
 use crate::span;
@@ -27,6 +27,8 @@ pub(super) struct Seen {
     pub project: Arc<Project>,
     /// The last events, oldest first.
     pub events: Vec<Event>,
+    /// Where the log ended, as `migrate log --head` prints it.
+    pub log_head: Option<String>,
     /// Since when each migration's next step is not allowed, as far as this server has seen it; milliseconds since the epoch.
     pub held_since: BTreeMap<MigrationId, i64>,
 }
@@ -121,25 +123,26 @@ impl Memory {
             Answer::Status(status) => *status,
             other => return Err(unasked(&other)),
         };
-        let events = last_events(asker, project).await?;
+        let log = last_events(asker, project).await?;
         self.held_since = held_since(&self.held_since, &status);
         Ok(Seen {
             status,
             project: Arc::clone(project),
-            events,
+            events: log.events,
+            log_head: log.head.as_ref().map(KnownHead::to_string),
             held_since: self.held_since.clone(),
         })
     }
 }
 
 /// The end of the log.
-async fn last_events(asker: &mut Asker, project: &Project) -> Result<Vec<Event>, AskError> {
+async fn last_events(asker: &mut Asker, project: &Project) -> Result<Log, AskError> {
     let asked = Events {
         last: Some(EVENTS),
         ..Events::default()
     };
     match asker.ask(project, &Question::Log(asked)).await? {
-        Answer::Log(log) => Ok(log.events),
+        Answer::Log(log) => Ok(log),
         other => Err(unasked(&other)),
     }
 }

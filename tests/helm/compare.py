@@ -102,6 +102,30 @@ def compare_policy(chart, overlay):
         sys.exit(f"the rights to policies are somebody else's: {binding['subjects']}")
 
 
+def one_tells(each, one_of_them):
+    """One pod beside the server tells, and it answers nobody."""
+    before = one(each, "Deployment", "phasegate")["spec"]
+    after = one(one_of_them, "Deployment", "phasegate")["spec"]
+    teller = one(one_of_them, "Deployment", "phasegate-notify")["spec"]
+    command = lambda spec: spec["template"]["spec"]["containers"][0]["command"]
+    options = lambda spec: [word for word in command(spec) if "notify" in word]
+    if (options(before), options(after), options(teller)) != ([], ["--notify-refusals"], []):
+        sys.exit("not exactly one tells everything, and the others what they refuse")
+    if teller["replicas"] != 1 or teller["strategy"] != {"type": "Recreate"} or "--admission" in command(teller):
+        sys.exit(f"the one that tells: {teller}")
+    command(after).remove("--notify-refusals")
+    same("the server without its notices", after, before)
+    labels = teller["template"]["metadata"]["labels"]
+    if not teller["selector"]["matchLabels"].items() <= labels.items():
+        sys.exit("the one that tells is not of its Deployment")
+    for selector in (after["selector"]["matchLabels"], one(one_of_them, "Service")["spec"]["selector"]):
+        if selector.items() <= labels.items():
+            sys.exit(f"the one that tells is taken for the server: {selector}")
+    own = one(one_of_them, "ValidatingWebhookConfiguration")["webhooks"][0]["objectSelector"]["matchExpressions"][0]
+    if labels[own["key"]] not in own["values"]:
+        sys.exit("the one that tells cannot start without the webhook")
+
+
 def is_whole(resources):
     """What refers to something of the chart refers to what is there, at the time when it is there."""
     hooks = lambda r: r["metadata"].get("annotations", {}).get("helm.sh/hook")
@@ -151,6 +175,8 @@ if what == "same":
     compare(*map(read, paths))
 elif what == "same-policy":
     compare_policy(*map(read, paths))
+elif what == "one-tells":
+    one_tells(*map(read, paths))
 elif what == "is-whole":
     is_whole(read(paths[0]))
 else:

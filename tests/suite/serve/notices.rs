@@ -104,6 +104,36 @@ fn whoever_wants_to_know_is_told_once_and_signed() {
 }
 
 #[test]
+fn a_refusal_to_flagger_is_told_with_the_head_of_the_log() {
+    let (port, heard) = hook(&[200]);
+    let shop = Shop::with_config(
+        Db::on("sqlite"),
+        &format!(
+            "[services.web]\nmin_instances = 0\n[notify.ops]\nurl = \"http://127.0.0.1:{port}/ops\"\non = [\"done\", \"refused\"]\n"
+        ),
+    );
+    shop.name_migration(crate::support::shop::APPEND_ONLY);
+    let options = ["--refresh", "200ms", "--notify-refusals"];
+    let server = Server::start(&shop.project, &options);
+    server.eventually("/metrics", "phasegate_up 1.0");
+    // Another one tells what everybody sees.
+    shop.run(&["expand"], 0);
+    server.eventually("/", "→ expanded");
+    let head = shop.run(&["log", "--head"], 0);
+    let head = head.stdout.trim();
+    let body = r#"{"metadata":{"service":"web","version":"1.2.0"}}"#;
+    assert_eq!(server.post("/v1/flagger/confirm", body).status, 403);
+    let told = heard.recv_timeout(GENEROUS).expect("it is told").body;
+    assert_eq!(told["on"], "refused");
+    assert_eq!(told["title"], "web 1.2.0 may not start");
+    assert_eq!(told["log_head"], head, "{told}");
+    for path in ["/v1/status", "/v1/log", "/v1/log?migration=1&last=1"] {
+        assert_eq!(server.get(path).json()["log_head"], head, "{path}");
+    }
+    server.stop();
+}
+
+#[test]
 fn what_goes_on_for_too_long_is_told() {
     let (port, heard) = hook(&[200]);
     let shop = Shop::with_config(

@@ -11,11 +11,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
-{{/* The pods of the server. */}}
+{{/* The pods of the server, or of the one that tells (component: notify). */}}
+{{- define "phasegate.serverPods" -}}
+app.kubernetes.io/name: {{ include "phasegate.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
 {{- define "phasegate.serve" -}}
-app.kubernetes.io/name: {{ include "phasegate.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: serve
+{{ include "phasegate.serverPods" (dict "root" . "component" "serve") }}
 {{- end }}
 
 {{- define "phasegate.account" -}}
