@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::super::watch::Seen;
-use super::{ago, data, prose};
+use super::{ago, data, link, prose};
 use crate::ask::range;
 use crate::ask::words::{count, span};
 use crate::gate::Horizon;
@@ -129,15 +129,18 @@ fn stretches(horizon: &Horizon) -> Markup {
             ul .stretches {
                 @for stretch in horizon.stretches.iter().take(MOST) {
                     @let is_go = stretch.reasons.is_empty();
+                    @let first = format!("{}={}", horizon.service, stretch.from);
+                    @let why = link("/v1/gate/deploy", &[("to", &first)]);
                     li class=(if is_go { "go" } else { "refuse" }) {
                         p {
                             span .mark aria-hidden="true" { (if is_go { "✓" } else { "✕" }) }
                             strong { (range(stretch)) }
                             " " (if is_go { "may start" } else { "may not start" })
+                            @if !is_go { " " a href=(why) { "why" } }
                         }
                         @for reason in stretch.reasons.iter().take(MOST_REASONS) { p .quiet { (prose(reason)) } }
                         @if stretch.reasons.len() > MOST_REASONS {
-                            p .quiet { "and " (stretch.reasons.len() - MOST_REASONS) " more reasons" }
+                            p .quiet { "and " (stretch.reasons.len() - MOST_REASONS) " more: " a href=(why) { "all reasons" } }
                         }
                     }
                 }

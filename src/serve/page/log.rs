@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::watch::Seen;
-use super::{Wanted, ago, data};
+use super::{Wanted, ago, data, kept, link};
 use crate::ask::Events;
 use crate::ask::json::{detail, time};
 use crate::ledger::Event;
@@ -24,14 +24,21 @@ pub(super) fn section(seen: &Seen, wanted: &Wanted) -> Markup {
         .filter(|event| filter.covers(event))
         .take(MOST)
         .collect();
+    let is_filtered = !wanted.migration.is_empty() || !wanted.actor.is_empty();
+    let to = [("to", wanted.to.as_str())];
+    let whole = [
+        ("migration", wanted.migration.as_str()),
+        ("actor", wanted.actor.as_str()),
+    ];
     html! {
         section #log aria-labelledby="log-title" {
             h2 #log-title { "Log" }
             form .filter method="get" action="/" {
+                (kept(&to))
                 label { "migration " input name="migration" value=(wanted.migration) size="10" autocomplete="off"; }
                 label { "by " input name="actor" value=(wanted.actor) size="10" autocomplete="off"; }
                 button type="submit" { "Filter" }
-                @if !wanted.migration.is_empty() || !wanted.actor.is_empty() { a href="/" { "all" } }
+                @if is_filtered { a href=(link("/", &to)) { "all" } }
             }
             @if events.is_empty() { p .empty { "Nothing of the last events." } }
             ol .events {
@@ -44,6 +51,7 @@ pub(super) fn section(seen: &Seen, wanted: &Wanted) -> Markup {
                     }
                 }
             }
+            @if is_filtered { p .quiet { "Filtered are the last events alone; " a href=(link("/v1/log", &whole)) { "the whole log of it" } } }
         }
     }
 }

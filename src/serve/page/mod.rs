@@ -10,6 +10,7 @@ mod plan;
 use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, html};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::query::{Misused, pairs, service_and_version};
 use super::watch::{Glance, Seen};
@@ -35,6 +36,28 @@ pub(super) struct Wanted {
     pub migration: String,
     /// Events by this one alone.
     pub actor: String,
+}
+
+/// An address with these parameters; what is empty is left out.
+fn link(path: &str, parameters: &[(&str, &str)]) -> String {
+    let given = parameters.iter().filter(|(_, value)| !value.is_empty());
+    let given = given.map(|(name, value)| {
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        format!("{name}={value}")
+    });
+    match given.collect::<Vec<_>>().join("&") {
+        none if none.is_empty() => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
+/// What another form has asked for, so that this one does not end it.
+fn kept(parameters: &[(&str, &str)]) -> Markup {
+    html! {
+        @for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
+            input type="hidden" name=(name) value=(value);
+        }
+    }
 }
 
 impl Wanted {
@@ -289,6 +312,20 @@ mod tests {
         assert_eq!(read("to=").unwrap(), Wanted::default());
         for wrong in ["to=web", "x=1", "to=%FF"] {
             assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_holds_what_is_wanted_and_nothing_else() {
+        for (parameters, address) in [
+            (&[][..], "/"),
+            (&[("to", "")], "/"),
+            (
+                &[("to", "web=1.2.0+b5"), ("actor", "\" onload=x&to=a")],
+                "/?to=web%3D1%2E2%2E0%2Bb5&actor=%22%20onload%3Dx%26to%3Da",
+            ),
+        ] {
+            assert_eq!(link("/", parameters), address);
         }
     }
 

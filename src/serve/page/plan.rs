@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::watch::Seen;
-use super::{Wanted, chip, data, prose};
+use super::{Wanted, chip, data, kept, link, prose};
 use crate::ask::{Planned, Until, by_service, waits_for};
 use crate::gate::{Blocker, Verdict};
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
@@ -19,13 +19,18 @@ pub(in super::super) enum Drawn {
 }
 
 pub(super) fn section(wanted: &Wanted, plan: Option<&Drawn>) -> Markup {
+    let filter = [
+        ("migration", wanted.migration.as_str()),
+        ("actor", wanted.actor.as_str()),
+    ];
     html! {
         section #plan aria-labelledby="plan-title" {
             h2 #plan-title { "Plan" }
             form .filter method="get" action="/" {
+                (kept(&filter))
                 label { "to " input name="to" value=(wanted.to) placeholder="web=1.2.0" size="24" autocomplete="off"; }
                 button type="submit" { "Plan" }
-                @if wanted.goal.is_some() { a href="/" { "close" } }
+                @if wanted.goal.is_some() { a href=(link("/", &filter)) { "close" } }
             }
             @match plan {
                 None => p .quiet { "Which schema steps and rollouts lead from what runs now to a version." },

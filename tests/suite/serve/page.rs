@@ -63,6 +63,24 @@ scenario!(
             filtered.contains("Nothing of the last events."),
             "{filtered}"
         );
+        // Neither form ends what the other asked for, and what is not shown here has an address.
+        let both = server.get("/?migration=7&to=web%3D1.1.0").body;
+        for text in [
+            "<input type=\"hidden\" name=\"to\" value=\"web=1.1.0\">",
+            "<input type=\"hidden\" name=\"migration\" value=\"7\">",
+            "href=\"/v1/log?migration=7\"",
+            "href=\"/?to=web%3D1%2E1%2E0\"",
+            "href=\"/?migration=7\"",
+            "roll web 1.0.0 → 1.1.0",
+        ] {
+            assert!(both.contains(text), "no {text} in\n{both}");
+        }
+        let why = html.split("href=\"/v1/gate/deploy?").nth(1);
+        let why = why.and_then(|rest| rest.split('"').next());
+        let why = why.expect("a stretch that may not start has its answer");
+        let answer = server.get(&format!("/v1/gate/deploy?{why}"));
+        assert_eq!(answer.status, 200, "{why}: {}", answer.body);
+        assert_ne!(answer.json()["verdict"], "go", "{why}");
         let wrong = server.get("/?to=%3Cscript%3E");
         assert_eq!(wrong.status, 400);
         assert_eq!(wrong.header("content-type"), Some("application/json"));
