@@ -165,6 +165,7 @@ pub fn details(reason: &Reason) -> Value {
                 FlawEffect::CannotRun(step) => {
                     json!({ "effect": "cannot_run", "step": step.name() })
                 }
+                FlawEffect::CannotLive(_) => json!({ "effect": "cannot_live" }),
                 FlawEffect::ComesBefore(id) => json!({ "effect": "comes_before", "of": id }),
             },
             json!({ "error": flaw.error }),

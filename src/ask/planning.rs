@@ -8,10 +8,11 @@ use super::planned::{Goal, Planned, Start, Until};
 use super::{AskError, Record, Wanted, candidate};
 use crate::coordinator::{CoordinatorError, flaws_on_paper, weighed};
 use crate::gate::{
-    Advice, Blocker, BlockerKind, Flaw, Seen, Subject, against_step, missing_evidence, unread,
+    Advice, Blocker, BlockerKind, Flaw, Seen, Subject, against_start, against_step,
+    missing_evidence, unread,
 };
 use crate::interrupt::Interrupt;
-use crate::model::{Live, MigrationState, Schema, Snapshot, Step, Version};
+use crate::model::{Live, MigrationId, MigrationState, Schema, Snapshot, Step, Version};
 use crate::planner::{NoPlan, Plan, PlanAction, PlanStep, Problem, plan};
 use crate::project::Project;
 
@@ -93,7 +94,7 @@ impl Asker {
             ))
         };
         if let Ok(plan) = &mut answer {
-            say_what_cannot_run(plan, &evidence.flaws);
+            say_what_cannot_run(plan, &problem.schema, &evidence.flaws);
             self.weigh_steps(project, plan).await;
         }
         let start = Start::Seen {
@@ -151,13 +152,29 @@ fn none_because_of(blockers: Vec<Blocker>) -> Box<NoPlan> {
     })
 }
 
-/// The steps that cannot run from these files say so where they stand.
-fn say_what_cannot_run(plan: &mut Plan, flaws: &[Flaw]) {
+/// The steps that cannot be taken with these files say so where they stand.
+fn say_what_cannot_run(plan: &mut Plan, schema: &Schema, flaws: &[Flaw]) {
+    let mut contracted: Vec<MigrationId> = Vec::new();
     for planned in &mut plan.steps {
-        if let PlanAction::Schema { step, migration } = &planned.action {
-            planned
-                .refused
-                .extend(against_step(*step, migration, flaws));
+        match &planned.action {
+            PlanAction::Schema { step, migration } => {
+                let against = against_step(*step, migration, flaws);
+                planned.refused.extend(against);
+                if *step == Step::Contract {
+                    contracted.push(migration.clone());
+                }
+            }
+            PlanAction::Roll { service, to, .. } => {
+                let who = Live {
+                    service: service.clone(),
+                    version: to.clone(),
+                };
+                let states = schema.migrations().iter();
+                let open = states.filter(|state| !contracted.contains(state.id()));
+                let against = open
+                    .filter_map(|state| against_start(std::slice::from_ref(&who), state, flaws));
+                planned.refused.extend(against);
+            }
         }
     }
 }

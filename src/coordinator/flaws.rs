@@ -18,6 +18,9 @@ pub(super) fn flaws(project: &Project, view: &View, dialect: Dialect) -> Vec<Fla
             let of = Flawed::Declaration(broken.id().clone());
             found.extend(broken.problems.first().map(|problem| flaw(of, problem)));
         }
+        if let Some(problem) = broken.error_of_leaving() {
+            found.push(flaw(Flawed::Leaving(broken.id().clone()), problem));
+        }
         for step in Step::ALL {
             if let Some(problem) = broken.error_before(step, dialect) {
                 found.push(flaw(Flawed::Step(broken.id().clone(), step), problem));

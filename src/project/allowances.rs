@@ -11,6 +11,7 @@ use crate::sql::{Script, Statement};
 use super::finding::Finding;
 use super::manifest::{Allowance, Voucher};
 use super::problem::listed;
+use super::rules::STILL_REQUIRED;
 use super::source::Source;
 
 /// How many statements of those that an allowance may mean are named.
@@ -90,7 +91,7 @@ pub(super) fn apply(
             return Some(finding);
         }
         let condition = match step {
-            _ if finding.code == "still-required" => "if these versions still write it",
+            _ if finding.code == STILL_REQUIRED => "if these versions still write it",
             Step::Expand => "if no live version can notice it",
             Step::Backfill | Step::Contract | Step::Revert => "if nothing is lost by it",
         };

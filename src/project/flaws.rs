@@ -5,6 +5,7 @@ use crate::sql::Dialect;
 
 use super::migration::Migration;
 use super::problem::Problem;
+use super::rules::STILL_REQUIRED;
 
 /// The errors of a project's files, each with what it leaves unknown.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +72,13 @@ impl Broken {
     #[must_use]
     pub const fn as_read(&self) -> &Migration {
         &self.read
+    }
+
+    /// What keeps versions from living before the contract that no longer write the old format.
+    #[must_use]
+    pub fn error_of_leaving(&self) -> Option<&Problem> {
+        let mut problems = self.problems.iter();
+        problems.find(|problem| problem.code == STILL_REQUIRED)
     }
 
     /// What keeps a step from being taken: of its script, or of what it cannot be taken without. An expand adds

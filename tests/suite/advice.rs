@@ -7,6 +7,7 @@ mod around;
 mod databases;
 mod errors;
 mod evidence;
+mod files;
 mod held;
 mod ledgers;
 mod reasons;

@@ -53,6 +53,7 @@ mod writes_along;
 pub use costs::code_of as rule_of;
 pub(super) use costs::of as costs_of;
 pub use listed::{RULES, Rule, rule};
+pub(super) use still_required::CODE as STILL_REQUIRED;
 pub(super) use widened::{Wider, is_widening, lifts_a_check};
 
 use crate::model::Step;

@@ -12,7 +12,7 @@ use super::super::later;
 use super::Scripts;
 use super::triggers::known_deeds;
 
-pub(super) const CODE: &str = "still-required";
+pub const CODE: &str = "still-required";
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     // Of a declared change it is said with the change.
@@ -64,16 +64,10 @@ fn leaving<'m>(scripts: &Scripts<'m>) -> Vec<Leaving<'m>> {
         .into_iter()
         .flat_map(|manifest| manifest.services.iter());
     let of = |(service, usage): (&'m String, &'m Usage)| {
-        usage.writes.old.as_ref()?;
         let versions = usage.representatives(None);
-        let writes = |version: &&Version| {
-            let behaviours = usage.behaviours(version);
-            behaviours.iter().all(|one| one.writes.old)
-        };
-        let first = versions.iter().find(writes)?;
         let leaves: Vec<&Version> = versions
             .iter()
-            .filter(|version| *version > first && !version.is_prerelease() && !writes(version))
+            .filter(|version| !version.is_prerelease() && usage.has_ceased_to_write_old(version))
             .collect();
         let early = |version: &&&Version| {
             let behaviours = usage.behaviours(version);

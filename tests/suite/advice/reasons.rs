@@ -5,7 +5,7 @@ use phasegate::gate::{
     Requirement, Sessions, Silence, Suspicion, Unplaced, Unrehearsed, WaitsForFill, WrongPhase,
 };
 
-use super::{Elsewhere, databases, evidence, schema, versions};
+use super::{Elsewhere, databases, evidence, files, schema, versions};
 
 macro_rules! cases {
     ($($(#[$meta:meta])* $case:ident = $kind:literal $(, $field:literal = $value:literal)?;)+) => {
@@ -85,6 +85,7 @@ cases! {
     UnknownService = "unknown_service";
     Hides = "files", "effect" = "hides";
     CannotRun = "files", "effect" = "cannot_run";
+    CannotLive = "files", "effect" = "cannot_live";
     ComesBefore = "files", "effect" = "comes_before";
 }
 
@@ -178,6 +179,7 @@ const fn case(reason: &Reason) -> Case {
         Reason::Files { effect, .. } => match effect {
             FlawEffect::Hides => Case::Hides,
             FlawEffect::CannotRun(_) => Case::CannotRun,
+            FlawEffect::CannotLive(_) => Case::CannotLive,
             FlawEffect::ComesBefore(_) => Case::ComesBefore,
         },
     }
@@ -258,6 +260,7 @@ const ELSEWHERE: &[(Case, Elsewhere)] = &[
 fn every_reason_has_its_row() {
     let shown = [
         versions::ROWS,
+        files::ROWS,
         schema::ROWS,
         evidence::ROWS,
         databases::RIGHTS,
@@ -270,7 +273,7 @@ trait Cases {
     fn concat_cases(&self) -> Vec<Case>;
 }
 
-impl Cases for [&[super::Row<Case>]; 4] {
+impl Cases for [&[super::Row<Case>]; 5] {
     fn concat_cases(&self) -> Vec<Case> {
         self.iter()
             .flat_map(|rows| rows.iter().map(|row| row.case))

@@ -4,14 +4,14 @@ use super::reasons::{Case, is_of};
 use super::versions::{backfilled, declared, expanded, follow, overwriting};
 use super::{Row, asked, go_through};
 use crate::support::backend::Db;
-use crate::support::shop::{APPEND_ONLY, BACKFILL, NAME, Shop};
+use crate::support::shop::{APPEND_ONLY, NAME, Shop};
 use crate::support::wait::{GENEROUS, eventually};
 use crate::transactions::sync::{drop_sync, sync_again, synced};
 
 const MORE: &str = "0002_more";
 
 /// A second migration that only adds.
-fn with_more(shop: &Shop) {
+pub fn with_more(shop: &Shop) {
     add_more(shop, MORE, "CREATE TABLE more (id INTEGER PRIMARY KEY);\n");
 }
 
@@ -27,7 +27,7 @@ fn add_more(shop: &Shop, name: &str, expand: &str) {
     shop.project.migration(name, &files);
 }
 
-fn two(db: Db) -> Shop {
+pub fn two(db: Db) -> Shop {
     let shop = declared(db, "");
     shop.name_migration(APPEND_ONLY);
     with_more(&shop);
@@ -417,75 +417,6 @@ pub const ROWS: &[Row<Case>] = &[
             let wait: Vec<&str> = wait.iter().map(String::as_str).collect();
             shop.run(&wait, 0);
             assert_eq!(shop.phase(1), "contracted");
-        },
-        then: 0,
-    },
-    Row {
-        case: Case::Hides,
-        on: &[],
-        make: |db| {
-            let shop = two(db);
-            shop.project.file(
-                format!("{MORE}/migration.toml"),
-                "description = \"more\"\n[services.web]\nnwe = \">=1.3.0\"\n",
-            );
-            shop
-        },
-        asks: &["gate", "deploy", "web=1.0.0"],
-        code: 12,
-        says: &["which versions need 0002_more is not known: 0002_more/migration.toml:"],
-        takes: |shop, said| {
-            let check = said.run(shop, "migrate check", 1);
-            assert!(check.stderr.contains("nwe"), "{check:?}");
-            with_more(shop);
-        },
-        then: 0,
-    },
-    Row {
-        case: Case::CannotRun,
-        on: &[],
-        make: |db| {
-            let shop = two(db);
-            shop.run(&["expand", "--up-to", "1"], 0);
-            shop.project.file(
-                format!("{NAME}/backfill.sql"),
-                "UPDAET users SET name = full_name;\n",
-            );
-            shop
-        },
-        asks: &["gate", "backfill", "1"],
-        code: 11,
-        says: &["backfill cannot run from these files: 0001_name/backfill.sql:1:1"],
-        takes: |shop, said| {
-            said.run(shop, "migrate check", 1);
-            shop.project.file(format!("{NAME}/backfill.sql"), BACKFILL);
-        },
-        then: 0,
-    },
-    Row {
-        case: Case::ComesBefore,
-        on: &[],
-        make: |db| {
-            let shop = two(db);
-            shop.project
-                .file(format!("{NAME}/migration.toml"), "description = \"x\n");
-            shop
-        },
-        asks: &["gate", "expand", "2"],
-        code: 11,
-        says: &["0001_name comes before it, and is not in order: 0001_name/migration.toml:1:"],
-        takes: |shop, said| {
-            said.run(shop, "migrate check", 1);
-            shop.project
-                .file(format!("{NAME}/migration.toml"), APPEND_ONLY);
-            let next = asked(shop, &["gate", "expand", "2"], 11);
-            follow(
-                shop,
-                &next,
-                "migrate expand --up-to 0002_more",
-                &["gate", "expand", "2"],
-                0,
-            );
         },
         then: 0,
     },

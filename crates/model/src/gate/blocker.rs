@@ -306,3 +306,11 @@ impl Blocker {
         help
     }
 }
+
+impl Reason {
+    /// Whether it is about the same as `other`, whatever else they say: of two reasons why one version is in the way, one
+    /// is enough.
+    pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.subject() == other.subject()
+    }
+}

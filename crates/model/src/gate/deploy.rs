@@ -3,6 +3,7 @@
 use super::blocker::{Blocker, Verdict};
 use super::brought;
 use super::evidence::{self, Gaps};
+use super::flaw::against_start;
 use super::next::{Guide, Objection};
 use super::reason::{Conflict, FillWork, Incompatible, Leaves, Need, Reason, Rows, WaitsForFill};
 use super::touch::{Readings, Touch};
@@ -34,6 +35,7 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> Answer {
         blockers.extend(guide.advise(&action, question.objections()));
         let out_of_step = question.out_of_step().into_iter();
         blockers.extend(out_of_step.map(|reason| Blocker::from(reason).of_migration(state.id())));
+        blockers.extend(against_start(candidates, state, &evidence.flaws));
         let missing = gaps.that_matter(&state.declaration, |unseen| question.is_changed_by(unseen));
         for blocker in missing {
             // What is missing in the evidence is said once, not once for each migration.

@@ -3,7 +3,7 @@
 use super::Blocker;
 use super::reason::Reason;
 use super::words;
-use crate::model::{MigrationId, Step};
+use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 
 /// Something of the project's files that is not in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,10 @@ impl Flaw {
     pub const fn migration(&self) -> Option<&MigrationId> {
         match &self.of {
             Flawed::Settings | Flawed::Listing => None,
-            Flawed::Declaration(id) | Flawed::Step(id, _) | Flawed::Applied(id) => Some(id),
+            Flawed::Declaration(id)
+            | Flawed::Step(id, _)
+            | Flawed::Applied(id)
+            | Flawed::Leaving(id) => Some(id),
         }
     }
 }
@@ -33,6 +36,8 @@ pub enum FlawEffect {
     Hides,
     /// The step cannot run from these files.
     CannotRun(Step),
+    /// The version cannot live beside what the migration leaves in place until its contract.
+    CannotLive(Live),
     /// The migration builds on one that is not in order.
     ComesBefore(MigrationId),
 }
@@ -50,6 +55,8 @@ pub enum Flawed {
     Step(MigrationId, Step),
     /// What was applied of a migration: whatever comes next builds on it, and only a revert takes away by what is recorded.
     Applied(MigrationId),
+    /// Whether the versions that no longer write a migration's old format can live before its contract.
+    Leaving(MigrationId),
 }
 
 /// What the files leave unknown for whoever starts a version, or plans with it: any version may need a migration that
@@ -63,7 +70,7 @@ fn unknown(flaw: &Flaw) -> Option<Blocker> {
     let id = match &flaw.of {
         Flawed::Settings | Flawed::Listing => None,
         Flawed::Declaration(id) => Some(id),
-        Flawed::Step(..) | Flawed::Applied(_) => return None,
+        Flawed::Step(..) | Flawed::Applied(_) | Flawed::Leaving(_) => return None,
     };
     let blocker = Blocker::from(reason(flaw, FlawEffect::Hides));
     Some(match id {
@@ -98,6 +105,29 @@ pub fn against_step(step: Step, id: &MigrationId, flaws: &[Flaw]) -> Vec<Blocker
         _ => None,
     });
     found.collect()
+}
+
+/// What the files say of one migration against versions that are to start.
+#[must_use]
+pub fn against_start(
+    candidates: &[Live],
+    state: &MigrationState,
+    flaws: &[Flaw],
+) -> Option<Blocker> {
+    if state.phase == Phase::Contracted {
+        return None;
+    }
+    let flaw = flaws
+        .iter()
+        .find(|flaw| matches!(&flaw.of, Flawed::Leaving(id) if id == state.id()))?;
+    let services = &state.declaration.services;
+    let leaves = |who: &&Live| {
+        let usage = services.get(&who.service);
+        usage.is_some_and(|usage| usage.has_ceased_to_write_old(&who.version))
+    };
+    let who = candidates.iter().find(leaves)?;
+    let blocker = Blocker::from(reason(flaw, FlawEffect::CannotLive(who.clone())));
+    Some(blocker.of_migration(state.id()))
 }
 
 /// Whether the version line of a service cannot be drawn, and why.

@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use advice::{Advice, Departure, Leftover, Span, Unrecorded, Way, Worker};
 pub use blocker::{Blocker, BlockerKind, Seen, Trace, Verdict};
 pub use evidence::has_too_many_versions;
-pub use flaw::{Flaw, Flawed, against_step, unread};
+pub use flaw::{Flaw, Flawed, against_start, against_step, unread};
 pub use horizon::{Horizon, Stretch, horizon};
 pub use onward::Onward;
 pub use reason::{

@@ -477,6 +477,10 @@ impl Reason {
             | Self::OldFormatGone { who, .. }
             | Self::TooOld { who, .. }
             | Self::UnreadableRows { who, .. }
+            | Self::Files {
+                effect: FlawEffect::CannotLive(who),
+                ..
+            }
             | Self::Incompatible(
                 Incompatible::WithItself { who, .. }
                 | Incompatible::WithAnother(Leaves { reader: who, .. }),
@@ -490,11 +494,5 @@ impl Reason {
             | Self::Incompatible(Incompatible::NoSequence { service }) => Subject::Service(service),
             _ => Subject::Nothing,
         }
-    }
-
-    /// Whether it is about the same as `other`, whatever else they say: of two reasons why one version is in the way, one
-    /// is enough.
-    pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
-        self.kind() == other.kind() && self.subject() == other.subject()
     }
 }

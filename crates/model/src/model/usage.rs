@@ -88,6 +88,19 @@ impl Usage {
         stretches(self.bounds().chain(others).cloned().collect())
     }
 
+    /// Whether versions before this one write the old format, and it does so no longer, by any reading.
+    #[must_use]
+    pub fn has_ceased_to_write_old(&self, version: &Version) -> bool {
+        let writes = |version: &Version| {
+            let behaviours = self.behaviours(version);
+            behaviours.iter().all(|one| one.writes.old)
+        };
+        let mut earlier = self.representatives(None).into_iter();
+        self.writes.old.is_some()
+            && !writes(version)
+            && earlier.any(|other| other < *version && writes(&other))
+    }
+
     /// Every version named by a bound.
     pub fn bounds(&self) -> impl Iterator<Item = &Version> {
         self.reads

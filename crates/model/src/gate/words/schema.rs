@@ -370,6 +370,10 @@ fn unrehearsed(migration: &MigrationId, found: Unrehearsed) -> Words {
 fn files(effect: &FlawEffect, flaw: &Flaw) -> Words {
     let what = match (effect, &flaw.of) {
         (FlawEffect::CannotRun(step), _) => format!("{} cannot run from these files", step.name()),
+        (FlawEffect::CannotLive(who), of) => match of {
+            Flawed::Leaving(id) => format!("{who} cannot live before the contract of {id}"),
+            _ => format!("{who} cannot live as things stand"),
+        },
         // They build on each other.
         (FlawEffect::ComesBefore(id), _) => format!("{id} comes before it, and is not in order"),
         (FlawEffect::Hides, Flawed::Settings) => {
@@ -380,7 +384,10 @@ fn files(effect: &FlawEffect, flaw: &Flaw) -> Words {
         }
         (
             FlawEffect::Hides,
-            Flawed::Declaration(id) | Flawed::Step(id, _) | Flawed::Applied(id),
+            Flawed::Declaration(id)
+            | Flawed::Step(id, _)
+            | Flawed::Applied(id)
+            | Flawed::Leaving(id),
         ) => {
             format!("which versions need {id} is not known")
         }
