@@ -235,7 +235,19 @@ pub struct ControllerStatus {
     /// In the words of Argo Rollouts.
     pub phase: Option<String>,
     pub message: Option<String>,
+    /// Why an Argo `Rollout` has paused.
+    pub pause_conditions: Option<Vec<PauseCondition>>,
+    /// At which of its steps an Argo `Rollout` is.
+    pub current_step_index: Option<usize>,
+    pub current_pod_hash: Option<String>,
     pub conditions: Option<Vec<Condition>>,
+}
+
+/// Of an Argo `Rollout`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PauseCondition {
+    pub reason: String,
 }
 
 impl ControllerStatus {

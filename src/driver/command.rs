@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::steps;
-use super::{Called, Driver, DriverFailure, Kind, Shift};
+use super::{Called, Driver, DriverFailure, Kind, Shift, Shifted};
 use crate::process::without_credentials;
 use crate::program::{Attended, Left, TOLD_EVERY, Unfinished};
 use crate::row::{LONGEST_WAIT, Place, Row};
@@ -86,7 +86,11 @@ impl Driver for Command {
         &self.steps
     }
 
-    async fn shift(&self, shift: &Shift<'_>, called: &Called<'_>) -> Result<(), DriverFailure> {
+    async fn shift(
+        &self,
+        shift: &Shift<'_>,
+        called: &Called<'_>,
+    ) -> Result<Shifted, DriverFailure> {
         let values = values(shift);
         let parts: Vec<String> = self.run.iter().map(|part| fill(part, &values)).collect();
         let Some((program, arguments)) = parts.split_first() else {
@@ -105,10 +109,13 @@ impl Driver for Command {
             progress: called.progress,
             left: Left::StaysAfterSuccess,
         };
-        attended.run(command).await.map_err(|why| match why {
-            Unfinished::NotStarted(why) | Unfinished::Failed(why) => DriverFailure::Failed(why),
-            Unfinished::Interrupted => DriverFailure::Interrupted,
-        })
+        match attended.run(command).await {
+            Ok(()) => Ok(Shifted::Done),
+            Err(Unfinished::NotStarted(why) | Unfinished::Failed(why)) => {
+                Err(DriverFailure::Failed(why))
+            }
+            Err(Unfinished::Interrupted) => Err(DriverFailure::Interrupted),
+        }
     }
 }
 
@@ -170,6 +177,7 @@ mod tests {
             root: Path::new("."),
             database_url: None,
             interrupt: Interrupt::default(),
+            watched: None,
             progress: &|text| told.lock().unwrap().push(text.to_owned()),
         };
         let to = "1.1.0".parse().unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Called, Driver, DriverFailure, Kind, Shift};
+use super::{Called, Driver, DriverFailure, Kind, Shift, Shifted};
 
 pub(super) const KIND: Kind = Kind {
     kind: "manual",
@@ -20,8 +20,12 @@ impl Driver for Manual {
         &[100]
     }
 
-    async fn shift(&self, _shift: &Shift<'_>, _called: &Called<'_>) -> Result<(), DriverFailure> {
-        Ok(())
+    async fn shift(
+        &self,
+        _shift: &Shift<'_>,
+        _called: &Called<'_>,
+    ) -> Result<Shifted, DriverFailure> {
+        Ok(Shifted::Done)
     }
 
     fn instruction(&self, shift: &Shift<'_>) -> Option<String> {

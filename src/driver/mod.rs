@@ -32,6 +32,24 @@ pub struct Shift<'a> {
     pub step: u8,
 }
 
+/// How far a call came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shifted {
+    /// As far as was asked.
+    Done,
+    /// What it rolls waits by itself before that, and goes on once a call says that this was watched.
+    Holds(Hold),
+}
+
+/// A place where something waits to be told to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// About how many percent of the service are of the new version there.
+    pub step: u8,
+    /// Which place that is, for the driver.
+    pub at: String,
+}
+
 /// Why a driver did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DriverFailure {
@@ -50,6 +68,8 @@ pub struct Called<'a> {
     pub database_url: Option<&'a str>,
     /// What stops it.
     pub interrupt: Interrupt,
+    /// Where it held before, and nobody minds that it goes on.
+    pub watched: Option<&'a Hold>,
     /// Where it says how far it is, in a few words.
     pub progress: &'a (dyn Fn(&str) + Send + Sync),
 }
@@ -60,11 +80,13 @@ pub trait Driver: Debug + Send + Sync {
     /// How far each call goes, in percent; rising, and 100 at the end.
     fn steps(&self) -> &[u8];
 
-    /// Does it, or has it done; that the fleet shows it is for others to see.
+    /// Does it, or has it done; that the fleet shows it is for others to see. Where it holds, checks and the gate are asked before it
+    /// is called again.
     ///
     /// # Errors
     /// Why it was not done.
-    async fn shift(&self, shift: &Shift<'_>, called: &Called<'_>) -> Result<(), DriverFailure>;
+    async fn shift(&self, shift: &Shift<'_>, called: &Called<'_>)
+    -> Result<Shifted, DriverFailure>;
 
     /// Whether an earlier call has begun something for the service that the last one has to end, whatever the fleet shows.
     async fn is_unfinished(&self, _service: &str) -> bool {

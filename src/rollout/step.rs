@@ -9,7 +9,7 @@ use super::halt::Halt;
 use super::news::News;
 use super::run::Rollout;
 use crate::coordinator::Outcome;
-use crate::driver::{Called, Shift};
+use crate::driver::{Called, Hold, Shift, Shifted};
 use crate::gate::{Action, Verdict, decide};
 use crate::ledger::RolloutStepState;
 use crate::model::{Live, MigrationId, Step, Version};
@@ -92,7 +92,10 @@ impl Rollout<'_> {
             .copied()
             .filter(|step| *step > reached && (!is_there || *step == 100))
             .collect();
-        for step in left {
+        let mut left = left.into_iter();
+        let mut next = left.next();
+        let mut watched: Option<Hold> = None;
+        while let Some(step) = next {
             let span = span::part("wait for the gate", service, step);
             span::within(span, self.wait_for_the_gate(service, to, action)).await?;
             if self.settings.interrupt.is_due() {
@@ -116,18 +119,23 @@ impl Rollout<'_> {
                 root: &project.root,
                 database_url: project.config.database_url.as_deref(),
                 interrupt: self.settings.interrupt,
+                watched: watched.as_ref(),
                 progress: &|text| report(News::Tells(text)),
             };
             let span = span::part("driver", service, step);
             let shifted = span::within(span, driver.shift(&shift, &called)).await;
-            if let Err(cause) = shifted {
-                return Err(RolloutError::Driver {
-                    action: action.clone(),
-                    step,
-                    cause,
-                }
-                .into());
+            let shifted = shifted.map_err(|cause| RolloutError::Driver {
+                action: action.clone(),
+                step,
+                cause,
+            })?;
+            if let Shifted::Holds(hold) = shifted {
+                let step = hold.step;
+                self.bake(&Shift { step, ..shift }, action).await?;
+                watched = Some(hold);
+                continue;
             }
+            next = left.next();
             crate::crash::point("rollout.driven");
             self.mark(at, (RolloutStepState::Begun, step)).await?;
             // At the last one the fleet has to show it first.

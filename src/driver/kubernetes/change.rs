@@ -144,7 +144,18 @@ impl Change {
             json!({ "op": "test", "path": "/metadata/resourceVersion", "value": workload.metadata.resource_version }),
         ];
         steps.extend(self.fields());
+        // An analysis is given fields of the Rollout and not of its template.
+        if workload.metadata.label(&self.key).is_some() {
+            steps.push(
+                json!({ "op": "add", "path": format!("/metadata/labels/{}", self.pointer()), "value": self.label }),
+            );
+        }
         Value::Array(steps)
+    }
+
+    /// The key of its label in a JSON pointer.
+    fn pointer(&self) -> String {
+        self.key.replace('~', "~0").replace('/', "~1")
     }
 
     /// The same together with other changes of the workload. The test keeps what somebody else has asked of it meanwhile; what its
@@ -160,7 +171,7 @@ impl Change {
 
     fn fields(&self) -> Vec<Value> {
         let at = self.at;
-        let key = self.key.replace('~', "~0").replace('/', "~1");
+        let key = self.pointer();
         let mut steps = vec![
             json!({ "op": "test", "path": format!("/spec/template/spec/containers/{at}/name"), "value": self.container }),
             json!({ "op": "add", "path": format!("/spec/template/spec/containers/{at}/image"), "value": self.image }),

@@ -2,6 +2,7 @@
 
 mod change;
 mod part;
+mod pause;
 mod progress;
 
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::steps;
-use super::{Called, Driver, DriverFailure, Kind, Shift};
+use super::{Called, Driver, DriverFailure, Kind, Shift, Shifted};
 use crate::cluster::{Access, Cluster, Controller, Pod, Resource, Trouble, hindrance};
 use crate::row::{LONGEST_WAIT, Place, Row};
 use change::{Change, MANAGER, Where};
 use part::Part;
-use progress::{Progress, is_held, judged};
+use progress::{Progress, judged};
 
 pub(super) const KIND: Kind = Kind {
     kind: "kubernetes",
@@ -155,7 +156,11 @@ impl Driver for Kubernetes {
         &self.steps
     }
 
-    async fn shift(&self, shift: &Shift<'_>, called: &Called<'_>) -> Result<(), DriverFailure> {
+    async fn shift(
+        &self,
+        shift: &Shift<'_>,
+        called: &Called<'_>,
+    ) -> Result<Shifted, DriverFailure> {
         let rolled = tokio::select! {
             rolled = self.roll(shift, called) => rolled,
             () = called.interrupt.due() => return Err(DriverFailure::Interrupted),
@@ -215,7 +220,7 @@ struct At<'a> {
 }
 
 impl Kubernetes {
-    async fn roll(&self, shift: &Shift<'_>, called: &Called<'_>) -> Result<(), String> {
+    async fn roll(&self, shift: &Shift<'_>, called: &Called<'_>) -> Result<Shifted, String> {
         let workload = self.workload.replace("{service}", shift.service);
         let Some((resource, name)) = resource(&workload) else {
             return Err(format!("`{workload}` is no workload"));
@@ -240,7 +245,7 @@ impl Kubernetes {
         let aim = match part {
             Some(None) => {
                 (called.progress)(&format!("{workload} has no pods: the last step changes it"));
-                return Ok(());
+                return Ok(Shifted::Done);
             }
             // All of it may be on its way already. A step would make what is there wait.
             Some(Some(_)) if is_made && !is_held => Aim::Whole,
@@ -341,7 +346,7 @@ impl Kubernetes {
         change: &Change,
         aim: Aim,
         (began, called): (Instant, &Called<'_>),
-    ) -> Result<(), String> {
+    ) -> Result<Shifted, String> {
         let mut told = String::new();
         let mut failures = 0;
         loop {
@@ -365,16 +370,22 @@ impl Kubernetes {
                         ));
                     }
                     match aim.judged(at.resource, &workload) {
-                        Progress::Complete => return Ok(()),
+                        Progress::Complete => return Ok(Shifted::Done),
                         Progress::Stuck(why) => {
                             let hindered = self.hindered(at, &workload, change).await;
                             return Err(with(why, &hindered));
                         }
                         Progress::Coming(words) => {
-                            let hindered = self.hindered(at, &workload, change).await;
-                            if is_held(at.resource, &workload) && self.promote {
-                                self.promote(at).await?;
+                            let held = pause::held(at.resource, &workload);
+                            match held.filter(|_| self.promote) {
+                                Some(hold) if called.watched != Some(&hold) => {
+                                    (called.progress)(&words);
+                                    return Ok(Shifted::Holds(hold));
+                                }
+                                Some(_) => self.promote(at, &workload).await?,
+                                None => {}
                             }
+                            let hindered = self.hindered(at, &workload, change).await;
                             with(words, &hindered)
                         }
                     }
@@ -437,12 +448,18 @@ impl Kubernetes {
         hindered.take(MOST_TOLD).collect()
     }
 
-    /// What `kubectl argo rollouts promote` does.
-    async fn promote(&self, at: At<'_>) -> Result<(), String> {
-        let body = json!({ "status": { "pauseConditions": null } });
+    /// What `kubectl argo rollouts promote` does, of the very state that was seen: later it may hold at the next place.
+    async fn promote(&self, at: At<'_>, seen: &Controller) -> Result<(), String> {
+        let body = json!({
+            "metadata": { "resourceVersion": seen.metadata.resource_version },
+            "status": { "pauseConditions": null },
+        });
         let of = ("application/merge-patch+json", "/status");
-        let promoted = self.patch(at, of, &body).await;
-        promoted.map(drop).map_err(|trouble| trouble.to_string())
+        match self.patch(at, of, &body).await {
+            // It is looked at again.
+            Err(trouble) if trouble.code() != Some(409) => Err(trouble.to_string()),
+            _ => Ok(()),
+        }
     }
 }
 

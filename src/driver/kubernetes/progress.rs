@@ -141,11 +141,6 @@ fn rollout(name: &str, workload: &Controller) -> Progress {
     }
 }
 
-/// Whether it waits for somebody to say that it may go on.
-pub(super) fn is_held(resource: Resource, workload: &Controller) -> bool {
-    resource == Resource::ROLLOUT && workload.status.phase.as_deref() == Some("Paused")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};

@@ -219,3 +219,102 @@ fn a_driver_that_makes_no_sense_is_refused() {
         assert!(text.contains(said), "{said} in {refused:?}");
     }
 }
+
+const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/rollouts";
+
+fn canary(world: &mut World) -> &mut Value {
+    let mut objects = world.objects.iter_mut();
+    let found = objects.find(|(path, _)| path == ROLLOUTS);
+    &mut found.expect("one").1
+}
+
+/// What a controller of Argo Rollouts does: it goes through the steps, and waits where one is a pause without an end.
+fn goes_on(world: &mut World) {
+    let rollout = canary(world);
+    let steps = rollout["spec"]["strategy"]["canary"]["steps"].clone();
+    let status = &rollout["status"];
+    let is_new = status["currentPodHash"] != "new"
+        && rollout["spec"]["template"]["spec"]["containers"][0]["image"]
+            .as_str()
+            .is_some_and(|image| image.ends_with(":1.2.0"));
+    let at = status["currentStepIndex"].as_u64().unwrap_or(0);
+    let at = match status["pauseConditions"].is_null() {
+        _ if is_new => 0,
+        true => at + 1,
+        false => at,
+    };
+    let mut index = usize::try_from(at).expect("small");
+    while steps[index]["setWeight"].is_number() || steps[index]["pause"]["duration"] == "0s" {
+        index += 1;
+    }
+    let is_over = steps[index].is_null();
+    let updated = if is_over { 2 } else { 1 };
+    let conditions = match is_over {
+        true => Value::Null,
+        false => json!([{ "reason": "CanaryPauseStep", "startTime": "2026-01-01T00:00:00Z" }]),
+    };
+    rollout["status"] = json!({
+        "observedGeneration": rollout["metadata"]["generation"].to_string(), "replicas": 2, "updatedReplicas": updated, "availableReplicas": 2,
+        "phase": if is_over { "Healthy" } else { "Paused" }, "message": "CanaryPauseStep",
+        "currentStepIndex": index, "currentPodHash": "new", "pauseConditions": conditions,
+    });
+    if is_over {
+        world.objects.retain(|(path, _)| path != "/api/v1/pods");
+        for name in ["new-0", "new-1"] {
+            let new = pod(name, "1.2.0", "registry.example.com/web:1.2.0");
+            world.add("/api/v1/pods", new);
+        }
+    }
+}
+
+fn promotions(world: &World) -> usize {
+    let asked = world.asked.iter();
+    asked
+        .filter(|one| one.starts_with("PATCH") && one.contains("/rollouts/web/status"))
+        .count()
+}
+
+#[test]
+fn a_canary_goes_on_once_each_pause_was_watched() {
+    let server = ApiServer::start(None);
+    let shop = shop(&server, ", workload = \"rollout/web\", promote = true");
+    let config = shop.project.path().join("migrate.toml");
+    let text = std::fs::read_to_string(&config).expect("a file");
+    let check = "[[rollout.check]]\nname = \"errors\"\nkind = \"command\"\nrun = [\"sh\", \"errors.sh\"]\nmax = 0.05\n";
+    shop.project.file("migrate.toml", &format!("{text}{check}"));
+    shop.project.file(
+        "errors.sh",
+        "echo \"$PHASEGATE_STEP\" >>asked\ncat errors\n",
+    );
+    shop.project.file("errors", "0.9\n");
+    {
+        let mut world = server.world();
+        world
+            .objects
+            .retain(|(path, _)| path != "/apis/apps/v1/deployments");
+        let mut rollout = deployment("1.1.0", 2);
+        rollout["metadata"]["labels"] = json!({ "app.kubernetes.io/version": "1.1.0" });
+        rollout["metadata"]["resourceVersion"] = json!("7");
+        rollout["spec"]["strategy"] = json!({ "canary": { "steps": [
+            { "setWeight": 10 }, { "pause": {} }, { "setWeight": 30 }, { "pause": { "duration": "0s" } }, { "setWeight": 60 }, { "pause": {} },
+        ] } });
+        world.add(ROLLOUTS, rollout);
+        world.on_change = Some(goes_on);
+    }
+    // Nobody tells it to go on past a figure that is wrong.
+    let stopped = shop.run(TO_1_2, 11);
+    assert!(
+        stopped.stdout.contains("at 10 %: errors 0.9"),
+        "{stopped:?}"
+    );
+    assert_eq!(promotions(&server.world()), 0);
+    shop.project.file("errors", "0.01\n");
+    let done = shop.run(&["rollout", "resume"], 0);
+    assert_eq!(promotions(&server.world()), 2, "{done:?}");
+    let asked = std::fs::read_to_string(shop.project.path().join("asked")).expect("it was asked");
+    let asked: Vec<&str> = asked.lines().collect();
+    assert_eq!(asked, ["0", "10", "0", "10", "60", "100"]);
+    let label = canary(&mut server.world())["metadata"]["labels"].clone();
+    assert_eq!(label["app.kubernetes.io/version"], "1.2.0");
+    assert_eq!(shop.phase(1), "contracted");
+}

@@ -179,6 +179,7 @@ fn answer(world: &mut World, request: &Request) -> Answer {
     let root = if parts.get(1) == Some(&"api") { 3 } else { 4 };
     let list = parts.get(..=root).unwrap_or(&parts).join("/");
     let known = list == "/api/v1/pods"
+        || world.objects.iter().any(|(path, _)| *path == list)
         || GROUPS.iter().any(|(group, kinds)| {
             let mut kinds = kinds.iter();
             kinds.any(|kind| list == format!("{group}/{kind}"))
