@@ -51,7 +51,9 @@ pub struct OtherNames {
 }
 
 impl OtherNames {
-    /// Where a label lies: by its alias, else by the patterns, else as a version.
+    /// Where a label lies: by its alias, else by the patterns, else as a version. Where an alias says that a bare number is another
+    /// version than its own, numbers count something else there (deployments of a job, builds), and one without an alias is of no
+    /// known version.
     ///
     /// Invariant: where these leave two answers there is none.
     #[must_use]
@@ -64,10 +66,21 @@ impl OtherNames {
             return Some(version.clone());
         }
         let by_pattern = self.patterns.iter().filter_map(|one| one.version(label));
-        let mut all = by_pattern.chain(label.parse().ok());
+        let is_counted = is_bare_number(label) && self.counts_something_else();
+        let by_itself = label.parse().ok().filter(|_| !is_counted);
+        let mut all = by_pattern.chain(by_itself);
         let first = all.next()?;
         all.all(|other| other == first).then_some(first)
     }
+
+    fn counts_something_else(&self) -> bool {
+        let mut numbers = self.aliases.iter().filter(|(name, _)| is_bare_number(name));
+        numbers.any(|(name, version)| name.parse().as_ref() != Ok(version))
+    }
+}
+
+fn is_bare_number(label: &str) -> bool {
+    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl LabelPattern {
@@ -262,6 +275,25 @@ mod tests {
         ] {
             let error = text.parse::<LabelPattern>().unwrap_err();
             assert!(!error.reason.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_beside_numbers_that_are_aliases_is_no_version() {
+        let of = |name: &str, version: &str| OtherNames {
+            aliases: BTreeMap::from([(name.to_owned(), version.parse().unwrap())]),
+            patterns: Vec::new(),
+        };
+        for (names, label, expected) in [
+            // The version of a job, which grows with each deployment, also of older code.
+            (of("7", "1.2.0"), "7", Some("1.2.0")),
+            (of("7", "1.2.0"), "8", None),
+            (of("7", "1.2.0"), "8.0.0", Some("8.0.0")),
+            (of("7", "7.0.0"), "8", Some("8.0.0")),
+            (of("a1b2c3d", "1.2.0"), "8", Some("8.0.0")),
+        ] {
+            let found = names.place(label).map(|version| version.to_string());
+            assert_eq!(found.as_deref(), expected, "{label} of {names:?}");
         }
     }
 
