@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::config::{CONFIG_FILE, Config};
 use super::doubts::Section;
+use super::links::is_outside;
 use super::problem::{Problem, shown};
 use super::reader::Located;
 use super::service::{ServiceConfig, check_alias, read_version};
@@ -22,7 +23,12 @@ pub(super) fn read_files(config: &mut Config, root: &Path) -> Vec<Problem> {
         match Source::read(root, &path) {
             Ok(Some(source)) => {
                 read(&source, service);
-                problems.extend(source.into_parts().1);
+                let found = source.into_parts().1.into_iter();
+                // Whoever writes migrate.toml may name any file of the machine that checks it.
+                match is_outside(root, &path) {
+                    true => problems.extend(found.map(|problem| untold(&problem))),
+                    false => problems.extend(found),
+                }
             }
             Ok(None) => problems.push(Problem::about(
                 shown(root, CONFIG_FILE),
@@ -37,6 +43,24 @@ pub(super) fn read_files(config: &mut Config, root: &Path) -> Vec<Problem> {
         config.doubtful.insert(Section::Fleet);
     }
     problems
+}
+
+/// The same without a word of what stands there.
+fn untold(problem: &Problem) -> Problem {
+    let place = problem.start().map(|at| format!("line {} of ", at.line));
+    let untold = Problem::about(
+        &problem.path,
+        problem.code,
+        format!(
+            "{}this file does not name a version as it should; what stands in it is not shown, as it lies outside of the project",
+            place.unwrap_or_default()
+        ),
+        "write one `NAME VERSION` a line, each name once, for example `a1b2c3d 1.2.0`",
+    );
+    match problem.is_error() {
+        true => untold,
+        false => untold.into_warning(),
+    }
 }
 
 fn read(source: &Source, service: &mut ServiceConfig) {

@@ -60,6 +60,11 @@ impl Links {
     }
 }
 
+/// Whether what is read is not in the project, by whatever way.
+pub(super) fn is_outside(root: &Path, relative: &str) -> bool {
+    matches!(leads_out(root, relative), Ok(Some(_)))
+}
+
 /// Where it leads, if that is not in the project.
 fn leads_out(root: &Path, relative: &str) -> io::Result<Option<PathBuf>> {
     let target = fs::canonicalize(root.join(relative))?;

@@ -81,6 +81,14 @@ impl Problem {
         self
     }
 
+    /// The same with another way out.
+    pub(super) fn with_help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: help.into(),
+            ..self
+        }
+    }
+
     /// The same, where it stops nothing.
     #[must_use]
     pub fn into_warning(self) -> Self {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::aliases;
 use super::config::{CONFIG_FILE, Config};
+use super::links::Links;
 use super::listing;
 use super::problem::{Problem, shown};
 use super::source::Source;
@@ -18,7 +19,11 @@ pub(super) struct Settings {
 
 impl Settings {
     pub fn read(dir: &Path, url_override: Option<&str>) -> Self {
-        let (read, mut problems) = match Source::read(dir, CONFIG_FILE) {
+        let source = match elsewhere(dir) {
+            Some(problem) => Err(problem),
+            None => Source::read(dir, CONFIG_FILE),
+        };
+        let (read, mut problems) = match source {
             Ok(Some(source)) => {
                 let config = Config::read(&source);
                 (config, source.into_parts().1)
@@ -40,4 +45,14 @@ impl Settings {
             problems,
         }
     }
+}
+
+/// Its errors show what stands in it, and a link may lead to anything that this machine can read.
+fn elsewhere(dir: &Path) -> Option<Problem> {
+    let problem = Links::Inside.refuse(dir, CONFIG_FILE)?;
+    Some(
+        problem.with_help(
+            "put the file itself there, or go to the project that it belongs to (`-C DIR`)",
+        ),
+    )
 }

@@ -74,3 +74,38 @@ fn links_inside_the_project_and_to_it_are_followed() {
     fs::remove_dir_all(&neighbour).unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
 }
+
+#[test]
+fn nothing_of_a_file_outside_is_shown() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let secret = elsewhere.path().join("secret");
+    fs::write(&secret, "machine example.com login me password hunter2\n").unwrap();
+    let named = |path: &str| {
+        CONFIG.replace(
+            "[services.web]",
+            &format!("[services.web]\naliases_file = \"{path}\""),
+        )
+    };
+    let dir = written(&[("migrate.toml", &named(&secret.to_string_lossy()))]);
+    symlink(&secret, dir.path().join("names")).unwrap();
+    let is_told = |found: &[Problem]| {
+        let [problem] = found else {
+            panic!("{found:?}");
+        };
+        let report = format!("{:?}", miette::Report::new(problem.clone()));
+        assert!(
+            !report.contains("hunter2") && !report.contains("login"),
+            "{report}"
+        );
+        problem.message.clone()
+    };
+    let message = is_told(&loaded(&dir, None));
+    assert!(message.starts_with("line 1 of this file"), "{message}");
+    fs::write(dir.path().join("migrate.toml"), named("names")).unwrap();
+    is_told(&loaded(&dir, None));
+    // The settings themselves.
+    fs::remove_file(dir.path().join("migrate.toml")).unwrap();
+    symlink(&secret, dir.path().join("migrate.toml")).unwrap();
+    let message = is_told(&loaded(&dir, None));
+    assert!(message.contains("leads out of the project"), "{message}");
+}
