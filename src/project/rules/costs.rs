@@ -3,12 +3,13 @@
 
 use crate::model::Step;
 use crate::sql::{
-    Cost, Dialect, Known, Place, Script, Statement, TableIndex, Weight, Work, altered_table,
+    Cost, Dialect, Known, Mode, Place, Script, Statement, TableIndex, Weight, Work, altered_table,
     behind_schema, checks_of_domain, shows_not_null,
 };
 
 use super::super::finding::{Finding, first_line};
 use super::super::later::{self, Forward};
+use super::swapped::Swap;
 use super::widened::{Wider, is_widening};
 use super::{Scripts, formats};
 
@@ -69,6 +70,14 @@ pub(in super::super) fn of(scripts: &Scripts<'_>, step: Step, script: &Script) -
             )
             .is_some()
         },
+        is_key: &|place, column| {
+            let table = later::table(earlier, scripts.dialect, &place.table);
+            match table.filter(|table| table.is_certain) {
+                Some(table) => table.is_unique(scripts.dialect, column),
+                // Nearly everywhere it is.
+                None => scripts.dialect.may_be_same_name(column, "id"),
+            }
+        },
         domain: &|name| {
             later::newest(earlier, scripts.dialect, &[name], |script| {
                 checks_of_domain(script, name)
@@ -95,6 +104,7 @@ pub(in super::super) fn of(scripts: &Scripts<'_>, step: Step, script: &Script) -
                 is_not_null: known.is_not_null,
             };
             costs.extend(around.attached(statement));
+            costs.extend(around.held_up(step, index));
             if around.makes_not_null(statement) {
                 for cost in costs.iter_mut().filter(|cost| cost.work == Work::Scans) {
                     cost.weight = Weight::Avoidable;
@@ -150,6 +160,40 @@ impl Around<'_> {
             instead: format!(
                 "add a CHECK to `{default}` first by which it has no rows within these bounds, `NOT VALID`, and `VALIDATE` it in another transaction"
             ),
+            weight: Weight::Avoidable,
+        })
+    }
+
+    /// The copy of a table that takes its place in one transaction: the step keeps writers out from before it, so that none writes to what
+    /// goes.
+    fn held_up(&self, step: Step, index: usize) -> Option<Cost> {
+        let dialect = Dialect::Postgres;
+        if self.script.mode != Mode::Transactional {
+            return None;
+        }
+        let copied = self.script.statements.get(index)?.copied(dialect)?;
+        let from = copied.from?;
+        let mut later = self.script.statements.iter().enumerate().skip(index + 1);
+        let takes_its_place = later.any(|(at, statement)| {
+            statement.gone().any(|gone| {
+                gone.column.is_none()
+                    && dialect.may_be_same_name(&gone.table, &from)
+                    && Swap::of(self.scripts, step, self.script, at, &gone)
+                        .is_some_and(|swap| dialect.may_be_same_name(&swap.made_as, &copied.into))
+            })
+        });
+        takes_its_place.then(|| Cost {
+            work: Work::LocksWrites,
+            says: format!(
+                "nobody writes to `{from}` from this copy on until the script is done: the copy takes its place, and what would be written meanwhile                  would be lost"
+            ),
+            instead: format!(
+                "on a large table make the new one in expand.sql, keep it in step by triggers and fill it in backfill.sql, so that the contract only                  drops `{from}` and renames"
+            ),
+            place: Some(Place {
+                schema: None,
+                table: from,
+            }),
             weight: Weight::Avoidable,
         })
     }

@@ -79,9 +79,9 @@ pub const RULES: &[Rule] = &[
         ..error("destructive-expand", EXPAND)
     },
     Rule {
-        finds: "one statement that gives the rows of a table their values",
+        finds: "one statement that gives the rows of a table their values, or removes them",
         why: "It is one transaction: whoever would change one of these rows waits until it is done (on SQLite whoever writes at all), a crash near its end begins it anew, and replicas and VACUUM wait as well.",
-        instead: "Let backfill.sql do it, which goes over the table in batches.",
+        instead: "Let backfill.sql do it, which goes over the table in batches; remove rows in portions before.",
         dialects: ALL,
         ..warning("fills-at-once", SCRIPTS)
     },

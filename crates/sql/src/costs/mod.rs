@@ -71,6 +71,8 @@ pub struct Known<'a> {
     pub before: &'a [&'a Script],
     /// Whether an earlier migration has a constraint by which this column of this table is not NULL.
     pub is_not_null: &'a dyn Fn(&Place, &str) -> bool,
+    /// Whether no two rows of this table have the same value in this column, as far as earlier migrations tell.
+    pub is_key: &'a dyn Fn(&Place, &str) -> bool,
     /// What a type of an earlier migration asks of its values; `None` where none makes it.
     pub domain: &'a dyn Fn(&str) -> Option<DomainChecks>,
 }
@@ -98,8 +100,8 @@ impl Script {
         let tolls: Vec<Toll> = (0..self.statements.len())
             .map(|index| match self.dialect {
                 Dialect::Postgres => postgres::toll(self, index, known),
-                Dialect::Mysql => mysql::toll(self, index, known.servers),
-                Dialect::Sqlite => sqlite::toll(self, index),
+                Dialect::Mysql => mysql::toll(self, index, known),
+                Dialect::Sqlite => sqlite::toll(self, index, known),
             })
             .collect();
         let mut own = Own::default();
@@ -123,8 +125,10 @@ impl Script {
             if let Some(long) = &toll.long
                 && holds
                 && !long.place.as_ref().is_some_and(is_empty)
-                && !costs.iter().any(|cost| cost.work != Work::Fills)
-                && let Some(lock) = held.iter().max_by_key(|lock| lock.level)
+                && let Some(lock) = held
+                    .iter()
+                    .filter(|lock| !self.is_told(lock, &costs))
+                    .max_by_key(|lock| lock.level)
             {
                 costs.retain(|cost| cost.work != Work::Fills);
                 costs.push(lock.held_during(long, |a, b| self.is_same_place(a, b)));
@@ -143,6 +147,15 @@ impl Script {
             found.push(costs);
         }
         found
+    }
+
+    /// Whether the users of its table are kept out by the statement itself, or by all that it is said to do.
+    fn is_told(&self, lock: &toll::Lock, costs: &[Cost]) -> bool {
+        let mut others = costs.iter().filter(|cost| cost.work != Work::Fills);
+        others.any(|cost| {
+            let place = cost.place.as_ref();
+            place.is_none_or(|place| self.is_same_place(place, &lock.place))
+        })
     }
 
     /// Under its new name a table is as much the script's own, and as full, as it was.

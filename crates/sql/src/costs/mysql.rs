@@ -5,9 +5,9 @@ mod way;
 
 use super::super::{Dialect, Place, Script};
 use super::release::Release;
-use super::toll::Toll;
+use super::toll::{IN_PORTIONS, Toll};
 use super::words::{Words, tokens};
-use super::{Servers, Work};
+use super::{Known, Servers, Work};
 use way::Way;
 
 /// Which of the two servers, and how old it may be.
@@ -40,7 +40,8 @@ fn servers(given: Servers) -> Vec<Server> {
     ]
 }
 
-pub(super) fn toll(script: &Script, index: usize, given: Servers) -> Toll {
+pub(super) fn toll(script: &Script, index: usize, known: &Known<'_>) -> Toll {
+    let given = known.servers;
     let mut toll = Toll::default();
     let Some(statement) = script.statements.get(index) else {
         return toll;
@@ -53,7 +54,7 @@ pub(super) fn toll(script: &Script, index: usize, given: Servers) -> Toll {
             altered(words, given, &mut toll);
         }
     } else if words.eat(&["create"]) {
-        created(words, given, &mut toll);
+        created(words, known, &mut toll);
     } else if words.eat(&["drop", "index"]) {
         words.eat_condition();
         let _ = words.part();
@@ -78,12 +79,12 @@ pub(super) fn toll(script: &Script, index: usize, given: Servers) -> Toll {
             }
         }
     } else {
-        rows(words, &mut toll);
+        rows(words, known, &mut toll);
     }
     toll
 }
 
-fn created(mut words: Words<'_>, given: Servers, toll: &mut Toll) {
+fn created(mut words: Words<'_>, known: &Known<'_>, toll: &mut Toll) {
     words.eat(&["or", "replace"]);
     words.eat_any(&["temporary"]);
     if words.eat(&["table"]) {
@@ -92,7 +93,7 @@ fn created(mut words: Words<'_>, given: Servers, toll: &mut Toll) {
             return;
         };
         if words.has(&["select"]) {
-            copied(&place, words, toll);
+            copied(&place, words, known, toll);
         }
         toll.makes.push(place);
         return;
@@ -106,7 +107,7 @@ fn created(mut words: Words<'_>, given: Servers, toll: &mut Toll) {
         && let Some(place) = on.place()
     {
         let forced = Forced::of(&words);
-        let ways = servers(given)
+        let ways = servers(known.servers)
             .into_iter()
             .map(|server| (server, Way::of_index(kind, server)));
         judged(&place, &forced, ways, toll);
@@ -270,16 +271,17 @@ fn said(place: &Place, by_way: &[(Way, Vec<Server>)], toll: &mut Toll) {
 }
 
 /// Rows that are read to be written elsewhere are locked against writers until the statement is done.
-fn copied(place: &Place, words: Words<'_>, toll: &mut Toll) {
+fn copied(place: &Place, words: Words<'_>, known: &Known<'_>, toll: &mut Toll) {
     let Some(source) = words.source().filter(|_| words.has(&["select"])) else {
         return;
     };
-    if words.is_pinned() || source.table.eq_ignore_ascii_case("dual") {
+    let is_dual = source.table.eq_ignore_ascii_case("dual");
+    let Some(weight) = words.weight(&source, known).filter(|_| !is_dual) else {
         return;
-    }
-    toll.cost(
-        Work::Fills,
-        Some(&source),
+    };
+    toll.weighing(
+        weight,
+        (Work::Fills, &source),
         format!(
             "this copies the rows of `{}` to `{}` in one statement: at the level REPEATABLE READ each of them is locked until it is done, and nobody writes to it",
             source.table, place.table
@@ -288,23 +290,40 @@ fn copied(place: &Place, words: Words<'_>, toll: &mut Toll) {
     );
 }
 
-fn rows(mut words: Words<'_>, toll: &mut Toll) {
+fn rows(mut words: Words<'_>, known: &Known<'_>, toll: &mut Toll) {
     words.skip_queries();
     if words.eat(&["update"]) {
         while words.eat_any(&["low_priority", "ignore"]) {}
-        let Some(place) = words.place().filter(|_| !words.is_pinned()) else {
+        let Some(place) = words.place() else {
             return;
         };
-        toll.cost(
-            Work::Fills,
-            Some(&place),
+        let Some(weight) = words.weight(&place, known) else {
+            return;
+        };
+        toll.weighing(
+            weight,
+            (Work::Fills, &place),
             format!("this gives the rows of `{}` their values in one transaction: whoever would change one of them waits until it is done, and a replica repeats it as a whole", place.table),
             "let backfill.sql do it, which goes over the table in batches",
         );
     } else if words.eat_any(&["insert", "replace"]) {
         while words.eat_any(&["low_priority", "ignore", "into"]) {}
         if let Some(place) = words.place() {
-            copied(&place, words, toll);
+            copied(&place, words, known, toll);
         }
+    } else if words.eat(&["delete"]) {
+        while words.eat_any(&["low_priority", "quick", "ignore", "from"]) {}
+        let Some(place) = words.place() else {
+            return;
+        };
+        let Some(weight) = words.weight(&place, known) else {
+            return;
+        };
+        toll.weighing(
+            weight,
+            (Work::Fills, &place),
+            format!("this removes the rows of `{}` in one transaction: whoever would change one of them waits until it is done, and a replica repeats it as a whole", place.table),
+            IN_PORTIONS,
+        );
     }
 }

@@ -59,9 +59,9 @@ fn one(script: &Script, index: usize, mut words: Words<'_>, known: &Known<'_>, t
             }
         }
     } else if words.eat(&["select"]) {
-        rows::selected(words, toll);
+        rows::selected(words, known, toll);
     } else {
-        rows::written(words, toll);
+        rows::written(words, known, toll);
     }
 }
 

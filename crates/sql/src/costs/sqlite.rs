@@ -1,12 +1,12 @@
 //! SQLite: one writer for the whole database. Whatever reads or writes a whole table keeps every other writer waiting until the
 //! script is done; readers go on in WAL mode alone.
 
-use super::super::{Dialect, Script};
-use super::Work;
-use super::toll::Toll;
+use super::super::{Dialect, Place, Script};
+use super::toll::{IN_PORTIONS, Toll};
 use super::words::{Words, tokens};
+use super::{Known, Work};
 
-pub(super) fn toll(script: &Script, index: usize) -> Toll {
+pub(super) fn toll(script: &Script, index: usize, known: &Known<'_>) -> Toll {
     let mut toll = Toll::default();
     let Some(statement) = script.statements.get(index) else {
         return toll;
@@ -14,7 +14,7 @@ pub(super) fn toll(script: &Script, index: usize) -> Toll {
     let tokens = tokens(Dialect::Sqlite, statement);
     let mut words = Words::new(Dialect::Sqlite, &statement.text, &tokens);
     if words.eat(&["create"]) {
-        created(words, &mut toll);
+        created(words, known, &mut toll);
     } else if words.eat(&["alter", "table"]) {
         altered(words, &mut toll);
     } else if words.eat(&["vacuum"]) {
@@ -34,19 +34,19 @@ pub(super) fn toll(script: &Script, index: usize) -> Toll {
             "name the one index that needs it, and run it when nobody writes",
         );
     } else {
-        rows(words, &mut toll);
+        rows(words, known, &mut toll);
     }
     toll
 }
 
-fn created(mut words: Words<'_>, toll: &mut Toll) {
+fn created(mut words: Words<'_>, known: &Known<'_>, toll: &mut Toll) {
     words.eat_any(&["temp", "temporary"]);
     words.eat(&["unique"]);
     if words.eat(&["table"]) {
         words.eat_condition();
         if let Some(place) = words.place() {
             if words.has(&["as"]) {
-                copied(words, toll);
+                copied(words, known, toll);
             }
             toll.makes.push(place);
         }
@@ -92,19 +92,22 @@ fn altered(mut words: Words<'_>, toll: &mut Toll) {
     }
 }
 
-fn rows(mut words: Words<'_>, toll: &mut Toll) {
+fn rows(mut words: Words<'_>, known: &Known<'_>, toll: &mut Toll) {
     let all = words;
     words.skip_queries();
     if words.eat(&["update"]) {
         if words.eat(&["or"]) {
             words.skip(1);
         }
-        let Some(place) = words.place().filter(|_| !words.is_pinned()) else {
+        let Some(place) = words.place() else {
             return;
         };
-        toll.cost(
-            Work::Fills,
-            Some(&place),
+        let Some(weight) = words.weight(&place, known) else {
+            return;
+        };
+        toll.weighing(
+            weight,
+            (Work::Fills, &place),
             format!("this gives the rows of `{}` their values in one transaction, and nobody else writes to the database until it is done", place.table),
             "let backfill.sql do it, which goes over the table in batches",
         );
@@ -113,14 +116,28 @@ fn rows(mut words: Words<'_>, toll: &mut Toll) {
             words.skip(1);
         }
         words.eat(&["into"]);
-        copied(all, toll);
+        copied(all, known, toll);
+    } else if words.eat(&["delete", "from"]) {
+        let Some(place) = words.place() else {
+            return;
+        };
+        let Some(weight) = words.weight(&place, known) else {
+            return;
+        };
+        toll.weighing(
+            weight,
+            (Work::Fills, &place),
+            format!("this removes the rows of `{}` in one transaction, and nobody else writes to the database until it is done", place.table),
+            IN_PORTIONS,
+        );
     }
 }
 
 /// Rows that are read to be written elsewhere.
-fn copied(words: Words<'_>, toll: &mut Toll) {
+fn copied(words: Words<'_>, known: &Known<'_>, toll: &mut Toll) {
     let source = words.source().filter(|_| words.has(&["select"]));
-    let Some(source) = source.filter(|_| !words.is_pinned()) else {
+    let meets_many = |source: &Place| words.weight(source, known).is_some();
+    let Some(source) = source.filter(meets_many) else {
         return;
     };
     toll.if_large(

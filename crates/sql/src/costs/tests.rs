@@ -11,6 +11,7 @@ fn works_on(dialect: Dialect, servers: Servers, sql: &str) -> Vec<Work> {
         servers,
         before: &[],
         is_not_null: &|_, _| false,
+        is_key: &|_, column| column == "id",
         domain: &|name| (name == "checked").then_some(DomainChecks::EachValue),
     };
     let costs = script.costs(&known).into_iter().flatten();
@@ -231,6 +232,7 @@ fn sqlite() {
         servers: Servers::default(),
         before: &[],
         is_not_null: &|_, _| false,
+        is_key: &|_, column| column == "id",
         domain: &|name| (name == "checked").then_some(DomainChecks::EachValue),
     };
     let weights: Vec<Weight> = script

@@ -3,6 +3,9 @@
 use super::super::Place;
 use super::{Cost, Weight, Work};
 
+/// What to do about rows that go.
+pub(super) const IN_PORTIONS: &str = "remove them in portions before this, with a job of the application or by statements that commit in between; of a whole table let a contract drop it";
+
 /// How strong a lock is, as those see it who use the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
@@ -27,6 +30,7 @@ pub(super) struct Long {
     /// A verb with its object: `reads every row of`.
     pub what: &'static str,
     pub place: Option<Place>,
+    pub weight: Weight,
 }
 
 #[derive(Default)]
@@ -82,11 +86,30 @@ impl Toll {
         });
     }
 
+    /// As [`Self::cost`], of so much weight.
+    pub fn weighing(
+        &mut self,
+        weight: Weight,
+        (work, place): (Work, &Place),
+        says: impl Into<String>,
+        instead: impl Into<String>,
+    ) {
+        self.cost(work, Some(place), says, instead);
+        if let Some(last) = self.costs.last_mut() {
+            last.weight = weight;
+        }
+    }
+
     pub fn long(&mut self, what: &'static str, place: Option<&Place>) {
+        self.long_weighing(Weight::Avoidable, what, place);
+    }
+
+    pub fn long_weighing(&mut self, weight: Weight, what: &'static str, place: Option<&Place>) {
         self.long = self.long.take().or_else(|| {
             Some(Long {
                 what,
                 place: place.cloned(),
+                weight,
             })
         });
     }
@@ -124,7 +147,7 @@ impl Lock {
                 "let it stand in a transaction of its own: make `-- migrate: no-transaction` the first line of the file, move it before line {}, or move rows in backfill.sql",
                 self.line
             ),
-            weight: Weight::Avoidable,
+            weight: long.weight,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::lexeme::{self, Kind, Token};
 use super::super::{Dialect, Place, Statement};
+use super::{Known, Weight};
 
 #[derive(Clone, Copy)]
 pub(super) struct Words<'t> {
@@ -244,13 +245,13 @@ impl<'t> Words<'t> {
         called.collect()
     }
 
-    /// Whether rows are bounded by one value, or a few, of some column: `WHERE a = 1`, `WHERE a IN ('x', 'y')`.
-    pub fn is_pinned(&self) -> bool {
+    /// The columns of which one value, or a few, bound the rows: `WHERE a = 1`, `WHERE a IN ('x', 'y')`.
+    pub fn pinned_by(&self) -> Vec<String> {
         let Some(condition) = self.behind(&["where"]) else {
-            return false;
+            return Vec::new();
         };
         if condition.has(&["or"]) {
-            return false;
+            return Vec::new();
         }
         let is_value = |words: &Self| {
             words.tokens.first().is_some_and(|token| {
@@ -262,15 +263,28 @@ impl<'t> Words<'t> {
                     .starts_with(|c: char| c.is_ascii_digit())
             })
         };
-        condition.outer().any(|at| {
+        let pinned = condition.outer().filter_map(|at| {
             let mut here = condition.from(at);
-            if here.part().is_none() {
-                return false;
-            }
-            if here.eat_sign("=") {
-                return is_value(&here);
-            }
-            here.eat(&["in"]) && here.inside().is_some_and(|list| is_value(&list))
+            let column = here.part()?;
+            let is_pinned = match here.eat_sign("=") {
+                true => is_value(&here),
+                false => here.eat(&["in"]) && here.inside().is_some_and(|list| is_value(&list)),
+            };
+            is_pinned.then_some(column)
+        });
+        pinned.collect()
+    }
+
+    /// How much it matters that a statement goes over the rows of a table that it bounds like this; `None` where it meets a few rows
+    /// at most. Of other columns nobody knows how many rows have a value: a size tells.
+    pub fn weight(&self, place: &Place, known: &Known<'_>) -> Option<Weight> {
+        let columns = self.pinned_by();
+        if columns.iter().any(|column| (known.is_key)(place, column)) {
+            return None;
+        }
+        Some(match columns.is_empty() {
+            true => Weight::Avoidable,
+            false => Weight::IfLarge,
         })
     }
 

@@ -30,6 +30,15 @@ impl Table {
                     .any(|index| index.is_unique && index.is_plain && is_these(&index.columns))
     }
 
+    /// Whether no two rows have the same value in this column; any number of them may have none.
+    #[must_use]
+    pub fn is_unique(&self, dialect: Dialect, column: &str) -> bool {
+        let is_it = |columns: &[String]| matches!(columns, [one] if same(dialect, one, column));
+        let mut indexes = self.indexes.iter();
+        is_it(&self.primary_key)
+            || indexes.any(|index| index.is_unique && index.is_plain && is_it(&index.columns))
+    }
+
     /// The indexes that are over this column, or have it beside.
     pub fn indexes_over<'t>(
         &'t self,

@@ -64,7 +64,7 @@ fn inside(
                 inside(script, index, text, known, &mut own, deepest - 1);
             }
         } else if words.eat(&["perform"]) {
-            super::rows::selected(words, &mut own);
+            super::rows::selected(words, known, &mut own);
         } else if !words.is(&["select"]) {
             // A query here fills a variable.
             super::one(script, index, words, known, &mut own);

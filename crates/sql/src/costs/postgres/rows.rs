@@ -1,12 +1,12 @@
 //! Statements of rows: which of them others wait for.
 
 use super::super::super::Place;
-use super::super::Work;
-use super::super::toll::Toll;
+use super::super::toll::{IN_PORTIONS, Toll};
 use super::super::words::Words;
+use super::super::{Known, Work};
 
 /// What a query takes of others: the rows that it locks, and the time for the table that it makes of them.
-pub(super) fn selected(words: Words<'_>, toll: &mut Toll) {
+pub(super) fn selected(words: Words<'_>, known: &Known<'_>, toll: &mut Toll) {
     let source = words.source();
     if let Some(mut into) = words.behind(&["into"]) {
         while into.eat_any(&["temp", "temporary", "unlogged", "table"]) {}
@@ -21,12 +21,12 @@ pub(super) fn selected(words: Words<'_>, toll: &mut Toll) {
         .behind(&["for"])
         .is_some_and(|mode| locks.iter().any(|lock| mode.is(&[lock])));
     if is_locking
-        && !words.is_pinned()
         && let Some(place) = source
+        && let Some(weight) = words.weight(&place, known)
     {
-        toll.cost(
-            Work::LocksWrites,
-            Some(&place),
+        toll.weighing(
+            weight,
+            (Work::LocksWrites, &place),
             format!(
                 "this locks the rows of `{}` until the script is done: whoever would change one of them waits",
                 place.table
@@ -37,7 +37,7 @@ pub(super) fn selected(words: Words<'_>, toll: &mut Toll) {
 }
 
 /// Statements that write rows.
-pub(super) fn written(words: Words<'_>, toll: &mut Toll) {
+pub(super) fn written(words: Words<'_>, known: &Known<'_>, toll: &mut Toll) {
     let mut rest = words;
     // What a query before it reads does not matter here.
     rest.skip_queries();
@@ -46,11 +46,12 @@ pub(super) fn written(words: Words<'_>, toll: &mut Toll) {
         let Some(place) = rest.place() else {
             return;
         };
-        if rest.is_pinned() {
+        let Some(weight) = rest.weight(&place, known) else {
             return;
-        }
-        toll.long("gives values to the rows of", Some(&place));
-        toll.cost(Work::Fills, Some(&place), at_once(&place), BY_BACKFILL);
+        };
+        toll.long_weighing(weight, "gives values to the rows of", Some(&place));
+        let gives = at_once("gives", &place);
+        toll.weighing(weight, (Work::Fills, &place), gives, BY_BACKFILL);
     } else if rest.eat(&["insert", "into"]) {
         let Some(place) = rest.place() else {
             return;
@@ -68,22 +69,28 @@ pub(super) fn written(words: Words<'_>, toll: &mut Toll) {
         };
         toll.long("goes over the rows of", Some(&place));
         if rest.holds(&["then", "update"]) {
-            toll.cost(Work::Fills, Some(&place), at_once(&place), BY_BACKFILL);
+            let gives = at_once("gives", &place);
+            toll.cost(Work::Fills, Some(&place), gives, BY_BACKFILL);
         }
     } else if rest.eat(&["delete", "from"]) {
         rest.eat(&["only"]);
-        let place = rest.place();
-        if !rest.is_pinned() {
-            toll.long("goes over the rows of", place.as_ref());
+        let Some(place) = rest.place() else {
+            return;
+        };
+        if let Some(weight) = rest.weight(&place, known) {
+            toll.long_weighing(weight, "goes over the rows of", Some(&place));
+            let takes = at_once("removes", &place);
+            toll.weighing(weight, (Work::Fills, &place), takes, IN_PORTIONS);
         }
     }
 }
 
 const BY_BACKFILL: &str = "let backfill.sql do it, which goes over the table in batches";
 
-fn at_once(place: &Place) -> String {
+fn at_once(verb: &str, place: &Place) -> String {
+    let their = if verb == "gives" { " their values" } else { "" };
     format!(
-        "this gives the rows of `{}` their values in one transaction: whoever would change one of them waits until it is done, and replicas and VACUUM with them",
+        "this {verb} the rows of `{}`{their} in one transaction: whoever would change one of them waits until it is done, and replicas and VACUUM with them",
         place.table
     )
 }

@@ -315,7 +315,18 @@ fn locks_that_are_held() {
             ("UPDATE t SET a = b", &[Fills]),
             ("UPDATE t SET a = 1 WHERE id = 7", &[]),
             ("UPDATE t SET a = 1 WHERE id = 7 OR b", &[Fills]),
-            ("UPDATE t SET a = 1 WHERE name IN ('x', 'y')", &[]),
+            ("UPDATE t SET a = 1 WHERE name IN ('x', 'y')", &[Fills]),
+            ("DELETE FROM t WHERE id IN (1, 2)", &[]),
+            ("DELETE FROM t WHERE a IS NULL", &[Fills]),
+            // Who uses the other table waits as long.
+            (
+                "ALTER TABLE t ADD COLUMN a int; CREATE INDEX i ON u (b)",
+                &[LocksWrites, Holds],
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int; CREATE INDEX i ON t (a)",
+                &[LocksWrites],
+            ),
             ("UPDATE t SET a = b WHERE a IS NULL", &[Fills]),
             ("CREATE TABLE n (a int); UPDATE n SET a = 1", &[]),
             ("INSERT INTO n SELECT * FROM t", &[]),
