@@ -265,6 +265,12 @@ pub const RULES: &[Rule] = &[
         ..error("unnamed-index", SCRIPTS)
     },
     Rule {
+        finds: "a column that may hold more from expand.sql on, where nothing says which versions cannot read that",
+        why: "As far as the declaration goes the version that first writes NULL, or the new value, starts beside those before it, and they read what they do not know.",
+        instead: "Let a release that reads it come before the one that writes it: `reads = { old = \"<1.1.0\", new = \">=1.1.0\" }`, `writes = { old = \"<1.2.0\", new = \">=1.2.0\" }` and `sync = \"to-new\"`; `migrate new NAME --add-value orders.status=refunded` writes all of it.",
+        ..warning("widens-unsaid", EXPAND)
+    },
+    Rule {
         finds: "a backfill in which the database also writes when a row was changed last",
         why: "`ON UPDATE CURRENT_TIMESTAMP`, or a trigger of an earlier migration, sets that column in every row that is filled: caches, exports and whoever asks for what has changed see the whole table as new, and it cannot be undone.",
         instead: "On MySQL and MariaDB add `updated_at = updated_at` to the UPDATE. Let a trigger run where the columns of the application change: `BEFORE UPDATE OF name, email`.",

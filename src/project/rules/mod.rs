@@ -48,6 +48,7 @@ mod types;
 mod unindexed;
 mod unvalidated;
 mod widened;
+mod widens_unsaid;
 mod writes_along;
 
 pub use costs::code_of as rule_of;
@@ -190,6 +191,7 @@ const CHECKS: &[Check] = &[
     triggers::check,
     unindexed::check,
     unvalidated::check,
+    widens_unsaid::check,
     writes_along::check,
 ];
 

@@ -7,12 +7,16 @@ const ADDITIVE: &str = "description = \"d\"\n[services.web]\nnew = \">=1.1.0\"\n
 
 /// A project of two migrations, and what is reported about it.
 fn after(dialect: &str, first: &str, second: &str) -> Vec<String> {
+    declared_after(dialect, first, (ADDITIVE, second))
+}
+
+fn declared_after(dialect: &str, first: &str, (declared, second): (&str, &str)) -> Vec<String> {
     let config = format!("[database]\ndialects = [\"{dialect}\"]\n{SERVICES}");
     let dir = written(&[
         ("migrate.toml", &config),
         ("0001_first/migration.toml", ADDITIVE),
         ("0001_first/expand.sql", first),
-        ("0002_second/migration.toml", ADDITIVE),
+        ("0002_second/migration.toml", declared),
         ("0002_second/expand.sql", second),
     ]);
     without_locks(lines(&dir, None))
@@ -175,7 +179,6 @@ fn everyday_migrations_pass() {
         "ALTER TABLE users ADD COLUMN team_id bigint NULL; ALTER TABLE users ADD CONSTRAINT fk_team FOREIGN KEY (team_id) REFERENCES teams (id) NOT VALID; ALTER TABLE users VALIDATE CONSTRAINT fk_team;",
         "ALTER TABLE users ADD COLUMN \"team_id\" bigint NULL CONSTRAINT \"fk\" REFERENCES \"teams\"(\"id\") DEFERRABLE INITIALLY DEFERRED; SET CONSTRAINTS \"fk\" IMMEDIATE;",
         "CREATE TYPE mood AS ENUM ('sad', 'ok');\nALTER TABLE users ADD COLUMN mood mood;",
-        "ALTER TYPE status ADD VALUE IF NOT EXISTS 'archived';",
         "CREATE VIEW active_users AS SELECT id, name FROM users WHERE active;",
         "CREATE MATERIALIZED VIEW stats AS SELECT count(*) AS n FROM users;",
         "CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');",
@@ -247,4 +250,16 @@ fn everyday_migrations_pass() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The release that reads a value comes before the one that writes it.
+#[test]
+fn a_value_may_come_for_a_release_that_reads_it() {
+    let read_first = "description = \"d\"\nsync = \"to-new\"\n[services.web]\nreads = { old = \"<1.1.0\", new = \">=1.1.0\" }\nwrites = { old = \"<1.2.0\", new = \">=1.2.0\" }\n";
+    let added = "ALTER TYPE status ADD VALUE IF NOT EXISTS 'archived';";
+    let first = "CREATE TABLE fresh (a int);";
+    let found = declared_after("postgres", first, (read_first, added));
+    assert_eq!(found, Vec::<String>::new());
+    let found = after("postgres", first, added);
+    assert!(found.concat().contains("widens-unsaid"), "{found:?}");
 }

@@ -12,6 +12,7 @@ const URLS: &[(Dialect, &str)] = &[
 const DECLARED: &str =
     "description = \"x\"\nsync = \"both\"\n[services.web]\nold = \"<2\"\nnew = \">=1\"\n";
 const READ_FIRST: &str = "description = \"x\"\nsync = \"to-new\"\n[services.web]\nreads = { old = \"<2\", new = \">=2\" }\nwrites = { old = \"<3\", new = \">=3\" }\n";
+const ONLY_NEW: &str = "description = \"x\"\n[services.web]\nnew = \">=2\"\n";
 const NEW_FIRST: &str =
     "description = \"x\"\nsync = \"both\"\n[services.web]\nold = \"<2\"\nnew = \">=2\"\n";
 const FILLED: &str = "description = \"x\"\n[services.web]\nold = \"<2\"\nnew = \">=1\"\n[backfill]\ntable = \"users\"\nkey = \"id\"\nremaining = \"SELECT count(*) FROM users WHERE b IS NULL\"\n";
@@ -349,6 +350,20 @@ const EXAMPLES: &[Example] = {
             "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY ON users (a)",
             "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY i ON users (a)",
         ),
+        Example {
+            rule: "widens-unsaid",
+            dialect: Postgres,
+            file: "expand.sql",
+            beside: &[
+                ("migration.toml", ONLY_NEW),
+                (
+                    "0001_base/expand.sql",
+                    "CREATE TABLE users (id int PRIMARY KEY, a text NOT NULL, b text)",
+                ),
+            ],
+            found: "ALTER TABLE users ALTER COLUMN a DROP NOT NULL",
+            fine: "ALTER TABLE users ALTER COLUMN b DROP NOT NULL",
+        },
         Example {
             rule: "writes-along",
             dialect: Mysql,

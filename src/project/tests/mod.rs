@@ -24,6 +24,7 @@ mod scripts;
 mod squawk;
 mod there;
 mod triggers;
+mod widened;
 
 use std::fs;
 
