@@ -9,7 +9,7 @@ use super::recording::Recording;
 use super::text;
 use crate::ask::{Answer, Question, Record, about, touched};
 use crate::coordinator::Situation;
-use crate::model::{About, InstanceState, LiveGroup, SourceStatus};
+use crate::model::{About, InstanceState, LiveGroup, ORDERED, SourceStatus};
 
 pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<u8, Failure> {
     let record = Record::from(args);
@@ -75,7 +75,9 @@ pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<
 fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<Cell>, Vec<String>) {
     let age = situation.view.now.saturating_sub(group.seen_at);
     let mut details = Vec::new();
-    if situation.evidence.snapshot.remembered.contains(group) {
+    if group.source == ORDERED {
+        details.push("ordered, and no look shows it yet: it may start at any moment".to_owned());
+    } else if situation.evidence.snapshot.remembered.contains(group) {
         details.push("remembered: no look since shows that it is gone".to_owned());
     }
     if !group.examples.is_empty() {

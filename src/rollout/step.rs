@@ -108,6 +108,9 @@ impl Rollout<'_> {
             if let Some(why) = self.coordinator.list(&[candidate]).await {
                 (self.settings.report)(News::Tells(&why));
             }
+            self.coordinator
+                .record(async |ledger, _| ledger.record_order(service, to).await)
+                .await?;
             crate::crash::point("rollout.driver");
             let shift = shift(step);
             match driver.instruction(&shift) {

@@ -4,6 +4,7 @@ mod crashing;
 mod drivers;
 mod giving_up;
 mod not_coming;
+mod orders;
 mod stopping;
 mod walking;
 mod watched;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::arrivals::{Named, Occasion};
 use super::{Ledger, LedgerError, View};
 use crate::database::Row;
-use crate::model::{InstanceState, LEASES, Label, LiveGroup, Phase, Snapshot};
+use crate::model::{InstanceState, LEASES, Label, LiveGroup, ORDERED, Phase, Snapshot};
 
 /// The latest look at one source that told all there is of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl View {
             // A list that may not be whole still shows whom it shows.
             let is_listed = |look: &Snapshot| {
                 look.groups.iter().any(|group| {
-                    group.source == seen.source
+                    (group.source == seen.source || seen.source == ORDERED)
                         && group.service == seen.who.service
                         && group.label.text == seen.who.label
                 })
@@ -135,6 +135,8 @@ impl View {
             match asker {
                 Asker::Door { .. } => true,
                 Asker::Looker(look) if is_listed(look) => false,
+                // It may come after any look.
+                Asker::Looker(_) if seen.source == ORDERED => true,
                 Asker::Looker(look) if sources.contains(seen.source.as_str()) => {
                     !tells(look, &seen.source)
                 }
@@ -144,7 +146,10 @@ impl View {
         let seen = seen.map(|seen| LiveGroup {
             service: seen.who.service.clone(),
             label: self.label_of(&seen.who),
-            state: InstanceState::Serving,
+            state: match seen.source.as_str() {
+                ORDERED => InstanceState::Starting,
+                _ => InstanceState::Serving,
+            },
             source: seen.source.clone(),
             instances: seen.instances,
             examples: Vec::new(),

@@ -29,6 +29,7 @@ mod locks;
 mod looks;
 mod lost;
 mod names;
+mod orders;
 mod place;
 mod record;
 mod rights;

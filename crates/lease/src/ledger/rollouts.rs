@@ -109,13 +109,8 @@ impl RolloutRecord {
         let is_left = |step: &&RolloutStep| {
             self.state == RolloutState::Open && step.state != RolloutStepState::Done
         };
-        let rolls = self.steps.iter().filter(is_left).filter_map(|step| {
-            let action: Json = serde_json::from_str(&step.action).ok()?;
-            let text = |key: &str| action.get(key).and_then(Json::as_str);
-            let version = text("to")?.parse().ok()?;
-            (text("action") == Some("roll")).then_some((text("service")?.to_owned(), version))
-        });
-        rolls.collect()
+        let left = self.steps.iter().filter(is_left);
+        left.filter_map(|step| rolled(&step.action)).collect()
     }
 }
 
@@ -247,6 +242,11 @@ impl Ledger<'_> {
             ],
         )
         .await?;
+        if state == RolloutStepState::Done
+            && let Some((service, _)) = rolled(&before.action)
+        {
+            self.forget_orders(Some(&service)).await?;
+        }
         let mut detail = json!({
             "rollout": rollout, "step": position, "does": does, "state": state.name(),
         });
@@ -311,9 +311,18 @@ impl Ledger<'_> {
         if changed == 0 {
             return Ok(());
         }
+        self.forget_orders(None).await?;
         let detail = json!({ "rollout": rollout, "state": state.name() });
         self.append(EventKind::Rollout, actor, None, &detail).await
     }
+}
+
+/// The service and the version that an action of this text rolls it to; `None` where it rolls nothing.
+fn rolled(action: &str) -> Option<(String, Version)> {
+    let action: Json = serde_json::from_str(action).ok()?;
+    let text = |key: &str| action.get(key).and_then(Json::as_str);
+    let version = text("to")?.parse().ok()?;
+    (text("action") == Some("roll")).then_some((text("service")?.to_owned(), version))
 }
 
 fn read_step(row: &Row) -> Result<RolloutStep, LedgerError> {

@@ -3,7 +3,7 @@
 use super::advice::Advice;
 use super::reason::{Reason, Subject};
 use super::words;
-use crate::model::{Live, LiveGroup, MigrationId, Snapshot};
+use crate::model::{Live, LiveGroup, MigrationId, ORDERED, Snapshot};
 
 /// The gate's answer in one word. The order is that of weight: the heaviest blocker decides. There are these four, and whoever matches
 /// them is to be told by the compiler should that ever change.
@@ -183,6 +183,8 @@ pub enum Trace {
     Shown,
     /// It was seen or admitted before, and no look since tells that it is gone.
     Remembered,
+    /// No look shows it yet, and a rollout that is open has ordered it.
+    Ordered,
 }
 
 /// How many names of instances a blocker has.
@@ -195,10 +197,12 @@ impl Seen {
     pub fn of(who: &Live, snapshot: &Snapshot) -> Self {
         let groups: Vec<&LiveGroup> = snapshot.groups_of(who).collect();
         let is_remembered = |group: &&LiveGroup| snapshot.remembered.contains(group);
-        let trace = if !groups.is_empty() && groups.iter().all(is_remembered) {
-            Trace::Remembered
-        } else {
+        let trace = if groups.is_empty() || !groups.iter().all(is_remembered) {
             Trace::Shown
+        } else if groups.iter().all(|group| group.source == ORDERED) {
+            Trace::Ordered
+        } else {
+            Trace::Remembered
         };
         Self {
             instances: crate::model::most_in_one_source(groups.iter().copied()),
@@ -300,9 +304,11 @@ impl Blocker {
     #[must_use]
     pub fn help(&self) -> String {
         let mut help = words::advice(&self.advice, &self.reason);
-        if self.seen.trace == Trace::Remembered {
-            help.push_str(words::REMEMBERED);
-        }
+        help.push_str(match self.seen.trace {
+            Trace::Shown => "",
+            Trace::Remembered => words::REMEMBERED,
+            Trace::Ordered => words::ORDERED,
+        });
         help
     }
 }

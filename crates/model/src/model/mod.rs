@@ -45,7 +45,7 @@ pub use rule::beside;
 pub use sessions::{SessionCheck, SessionRule, Unaccounted, Whereabouts};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{
-    About, Ending, EndingCause, InstanceState, LEASES, Label, Listed, LiveGroup, Settling,
+    About, Ending, EndingCause, InstanceState, LEASES, Label, Listed, LiveGroup, ORDERED, Settling,
     Snapshot, SourceReport, SourceStatus, Torn, Twins, count, tear,
 };
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema, Sequence};

@@ -76,6 +76,10 @@ impl InstanceState {
 /// The name of the source that leases are; no source that somebody configures is called so.
 pub const LEASES: &str = "leases";
 
+/// The name under which versions count that a rollout has ordered and that may not be there yet; no source that somebody configures is
+/// called so.
+pub const ORDERED: &str = "the open rollout";
+
 /// The live instances of one version of one service, as one source sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveGroup {

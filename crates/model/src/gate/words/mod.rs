@@ -16,6 +16,10 @@ use crate::model::{Freshness, Live, Sync};
 /// What is added of whoever is live because no look since tells otherwise.
 pub(super) const REMEMBERED: &str = "; it was seen or admitted, and no look since tells that it is gone: once it is, `migrate fleet --record` says so to all";
 
+/// What is added of whoever is live because a rollout has ordered it.
+pub(super) const ORDERED: &str = "; no look shows it yet, but the open rollout has ordered it, so that it may start at any moment: `migrate rollout resume` goes on with it, and \
+     `migrate rollout abort` gives it up";
+
 /// A reason, for a person.
 pub(super) struct Words {
     /// What is the matter.
