@@ -188,6 +188,12 @@ impl Trouble {
         }
     }
 
+    /// Whether a webhook or a policy of the cluster says no.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.said().is_some_and(is_denied)
+    }
+
     /// The status of what was answered instead, if anything was.
     #[must_use]
     pub fn code(&self) -> Option<u16> {
@@ -268,6 +274,11 @@ impl fmt::Display for Refusal {
             said,
         } = self;
         write!(f, "{server} refuses `{doing}` ({code}): {said}; ")?;
+        if is_denied(said) {
+            return f.write_str(
+                "a webhook or a policy of the cluster says so, and no right is missing: do what it asks for, or see whoever keeps it",
+            );
+        }
         match code {
             401 => write!(
                 f,
@@ -289,6 +300,13 @@ impl fmt::Display for Refusal {
             _ => f.write_str("see what it says"),
         }
     }
+}
+
+/// Whether an admission webhook, or a policy of the cluster, has said no: whoever has every right meets it too.
+fn is_denied(said: &str) -> bool {
+    ["denied the request", "denied request"]
+        .iter()
+        .any(|words| said.contains(words))
 }
 
 impl Error for Trouble {}

@@ -317,7 +317,7 @@ impl Kubernetes {
             return Ok(());
         };
         Err(match (trouble.code(), trouble.said()) {
-            (Some(409), Some(said)) => format!(
+            (Some(409), Some(said)) if !trouble.is_denied() => format!(
                 "{}/{} was not changed: {said}; whoever else sets its image and label has to leave them out from now on (what applies \
                  them would take them back), and `force = true` in the driver takes them over",
                 at.resource.short, at.name

@@ -318,3 +318,43 @@ fn a_canary_goes_on_once_each_pause_was_watched() {
     assert_eq!(label["app.kubernetes.io/version"], "1.2.0");
     assert_eq!(shop.phase(1), "contracted");
 }
+
+#[test]
+fn what_a_webhook_denies_is_no_missing_right() {
+    let server = ApiServer::start(None);
+    let shop = shop(&server, "");
+    for (code, said) in [
+        (
+            403,
+            "admission webhook \"gate.example.com\" denied the request: phasegate: web 1.2.0 may not start now (refuse)",
+        ),
+        (
+            409,
+            "admission webhook \"gate.example.com\" denied the request: phasegate: web 1.2.0 may not start now (hold)",
+        ),
+        (
+            422,
+            "deployments.apps \"web\" is forbidden: ValidatingAdmissionPolicy 'no' with binding 'no' denied request: not on Fridays",
+        ),
+    ] {
+        let status =
+            json!({ "kind": "Status", "message": said, "reason": "Forbidden", "code": code });
+        server.world().refusals.clear();
+        server
+            .world()
+            .refuse("PATCH /deployments/web", Answer::json(code, &status));
+        let failed = shop.run(&["rollout", "--to", "web=1.2.0"], 1);
+        let words = failed.stderr.replace('│', " ");
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let words = words.join(" ");
+        assert!(
+            words.contains(said) && words.contains("no right is missing"),
+            "{failed:?}"
+        );
+        assert!(
+            !failed.stderr.contains("create role") && !failed.stderr.contains("force = true"),
+            "{failed:?}"
+        );
+        shop.run(&["rollout", "abort"], 0);
+    }
+}
