@@ -105,7 +105,8 @@ pub(super) fn summed(rules: &LeaseRules) -> String {
         "SELECT service, version, state, count(*), max(renewed_at), min(expires_at), \
          min(CASE WHEN renew_ms BETWEEN 1 AND {LONGEST_LEASE_MS} AND renewed_at BETWEEN 0 AND {FAR} THEN renewed_at + 3 * renew_ms ELSE 0 END), \
          min(registered_at), max(registered_at), \
-         min(CASE WHEN registered_at >= 0 AND registered_at < renewed_at AND renewed_at <= {FAR} THEN renewed_at - registered_at - ({}) ELSE -1 END), \
+         min(CASE WHEN registered_at >= 0 AND registered_at < renewed_at AND renewed_at <= {FAR} AND renew_ms BETWEEN 1 AND {LONGEST_LEASE_MS} \
+           THEN renewed_at - registered_at - ({}) ELSE -1 END), \
          max(superseded), max(CASE WHEN session_name = '' THEN 1 ELSE 0 END) \
          FROM {{leases}} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         rules.min_ready()
