@@ -36,8 +36,6 @@ pub enum Reach {
     Alone,
     /// Whatever is pending of those that have to come before it, and that one.
     UpTo,
-    /// Whatever is pending.
-    Everything,
 }
 
 /// The revisions that would be applied along with this one, in their order.
@@ -50,7 +48,6 @@ pub fn along<'r>(
 ) -> Vec<&'r str> {
     let wanted: BTreeSet<&str> = match reach {
         Reach::Alone => return Vec::new(),
-        Reach::Everything => known.iter().map(|one| one.name.as_str()).collect(),
         Reach::UpTo => before(known, &[revision]),
     };
     known
@@ -136,7 +133,6 @@ mod tests {
             (Reach::UpTo, "d", vec!["b", "c"]),
             (Reach::UpTo, "b", vec![]),
             (Reach::UpTo, "nosuch", vec![]),
-            (Reach::Everything, "b", vec!["c", "d"]),
         ] {
             assert_eq!(
                 along(reach, &known, is_applied, wanted),
