@@ -8,7 +8,7 @@ use super::planned::{Goal, Planned, Start, Until};
 use super::{AskError, Record, Wanted, candidate};
 use crate::coordinator::{CoordinatorError, flaws_on_paper, weighed};
 use crate::gate::{
-    Advice, Blocker, BlockerKind, Flaw, Seen, Subject, against_start, against_step,
+    Advice, Blocker, BlockerKind, Flaw, Flawed, Seen, Subject, against_start, against_step,
     missing_evidence, unread,
 };
 use crate::interrupt::Interrupt;
@@ -152,13 +152,16 @@ fn none_because_of(blockers: Vec<Blocker>) -> Box<NoPlan> {
     })
 }
 
-/// The steps that cannot be taken with these files say so where they stand.
+/// The steps that cannot be taken with these files say so where they stand. What keeps one only as things stand now may be changed by
+/// those before it.
 fn say_what_cannot_run(plan: &mut Plan, schema: &Schema, flaws: &[Flaw]) {
+    let lasting = |flaw: &&Flaw| !matches!(flaw.of, Flawed::Now(..));
+    let flaws: Vec<Flaw> = flaws.iter().filter(lasting).cloned().collect();
     let mut contracted: Vec<MigrationId> = Vec::new();
     for planned in &mut plan.steps {
         match &planned.action {
             PlanAction::Schema { step, migration } => {
-                let against = against_step(*step, migration, flaws);
+                let against = against_step(*step, migration, &flaws);
                 planned.refused.extend(against);
                 if *step == Step::Contract {
                     contracted.push(migration.clone());
@@ -172,7 +175,7 @@ fn say_what_cannot_run(plan: &mut Plan, schema: &Schema, flaws: &[Flaw]) {
                 let states = schema.migrations().iter();
                 let open = states.filter(|state| !contracted.contains(state.id()));
                 let against = open
-                    .filter_map(|state| against_start(std::slice::from_ref(&who), state, flaws));
+                    .filter_map(|state| against_start(std::slice::from_ref(&who), state, &flaws));
                 planned.refused.extend(against);
             }
         }

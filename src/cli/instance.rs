@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -19,8 +20,8 @@ use crate::database::{Made, Target};
 use crate::gate::Decision;
 use crate::lease::agent::{self, AgentEnd, AgentOptions, Guard};
 use crate::lease::{
-    Admission, AdmissionRequest, LeaseError, admit_unless as ask, give_back, session_name,
-    under_agent,
+    Admission, AdmissionRequest, History, LeaseError, admit_unless as ask, give_back, history_of,
+    session_name, under_agent,
 };
 use crate::ledger::{LeaseId, LedgerError};
 use crate::model::{Declaration, InstanceState, Live, MigrationId, Snapshot};
@@ -225,6 +226,8 @@ struct InstanceContext {
     newest: Option<MigrationId>,
     /// What the expands of its migrations make.
     made: Vec<(MigrationId, Made)>,
+    /// That of the project's other migration tool.
+    history: Option<Arc<dyn History>>,
 }
 
 impl InstanceContext {
@@ -250,12 +253,18 @@ impl InstanceContext {
         global.name_versions(&mut config)?;
         let target = named_target(global, &config, root)?;
         let made = |project: &Project| project.made(target.dialect());
+        let history = |project: &Project| {
+            history_of(project, target.dialect(), |text| {
+                note(&format!("note: {text}"))
+            })
+        };
         let declarations = |project: &Project| project.declarations().cloned().collect();
         Ok(Self {
             config,
             declarations: project.as_ref().map(declarations).unwrap_or_default(),
             newest: project.as_ref().and_then(Project::newest).cloned(),
             made: project.as_ref().map(made).unwrap_or_default(),
+            history: project.as_ref().and_then(history),
             target,
         })
     }
@@ -295,6 +304,7 @@ impl InstanceContext {
             unread: Vec::new(),
             brought: self.newest.clone(),
             made: self.made.clone(),
+            history: self.history.clone(),
             sources: self.config.other_sources(),
             rules: crate::fleet::lease_rules(&self.config),
         })

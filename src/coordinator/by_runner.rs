@@ -9,10 +9,12 @@
 
 mod foretold;
 mod look;
+mod undone;
 mod words;
 mod work;
 
-use look::{applied, call, hash, schema_mark, until_nobody_changes_the_schema};
+use look::{applied, call, hash, schema_mark, standing, until_nobody_changes_the_schema};
+pub(super) use undone::{record_undone, refuse_what_is_left, taken_back};
 use words::{failed_before, failed_now, left_a_part, not_in_history, nothing_done, unreadable};
 pub(super) use work::Work;
 
@@ -27,7 +29,7 @@ use crate::gate::Decision;
 use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState, seal_of_steps};
 use crate::model::{MigrationId, MigrationState, Step};
 use crate::project::Revisions;
-use crate::runner::{Applied, Revision, Runner, RunnerFailure, Standing};
+use crate::runner::{Revision, Runner, RunnerFailure, Standing};
 use crate::span;
 
 /// A step that is carried out by revisions.
@@ -466,11 +468,6 @@ async fn write(
     ledger
         .append(EventKind::Statement, actor, Some(id), &one.detail(what))
         .await
-}
-
-fn standing(applied: &[Applied], name: &str) -> Option<Standing> {
-    let found = applied.iter().find(|one| one.revision == name);
-    found.map(|one| one.standing)
 }
 
 /// The revisions that were begun must stand where they stood: only then is it known which are done.

@@ -1,5 +1,6 @@
 //! Something that was done past the gate, and how it is told.
 
+pub use crate::model::PastDone;
 use crate::model::{Live, MigrationId, Step};
 
 /// Something that was done past the gate.
@@ -18,18 +19,17 @@ pub struct PastGate {
     pub hurts: Vec<Live>,
 }
 
-/// What was done past the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PastDone {
-    Applied,
-    TakenBack,
-}
-
 impl PastGate {
     /// Whether live versions may meet what they cannot use: it is more than something to be recorded.
     #[must_use]
     pub fn takes_away(&self) -> bool {
-        !matches!((self.step, self.done), (Step::Expand, PastDone::Applied))
+        self.done.is_as(self.step).is_some()
+    }
+
+    /// Whether the expand of this migration was taken back.
+    #[must_use]
+    pub fn is_undone_expand(&self, id: &MigrationId) -> bool {
+        self.migration == *id && (self.step, self.done) == (Step::Expand, PastDone::TakenBack)
     }
 
     #[must_use]
@@ -90,6 +90,11 @@ impl PastGate {
             }
             (_, PastDone::Applied) => format!(
                 "start none of the old versions, and replace those that are live; then `migrate contract {id}` records it, and runs nothing again"
+            ),
+            (Step::Expand, PastDone::TakenBack) if self.hurts.is_empty() => format!(
+                "either have {tool} apply it again, and until then start no version that needs it; or let it go: once {tool} has taken back all of \
+                 {id}, `migrate revert {id}` records that and runs nothing, and `migrate expand {id}` has {tool} apply it again",
+                tool = self.runner
             ),
             (_, PastDone::TakenBack) => format!(
                 "have {} apply it again; until then the versions that need it may not start",

@@ -8,8 +8,8 @@ use super::done_past::{PastDone, PastGate};
 use crate::database::{Connection, DatabaseError, ErrorKind};
 use crate::gate::{Flaw, Flawed};
 use crate::ledger::LedgerError;
-use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
-use crate::project::{Migration, Project, Revisions};
+use crate::model::{Live, MigrationId, MigrationState, Phase, Shown, Step};
+use crate::project::{Files, Migration, Project, Revisions};
 use crate::runner::{Applied, History, Revision, Runner, Standing, more_than};
 use crate::sql::Dialect;
 
@@ -23,11 +23,7 @@ pub(super) async fn look(
         return Ok(());
     };
     let dialect = connection.capabilities().dialect;
-    let by_runner: Vec<&Migration> = project
-        .migrations
-        .iter()
-        .filter(|migration| !migration.files(dialect).revisions.is_empty())
-        .collect();
+    let by_runner = project.by_revisions(dialect);
     if by_runner.is_empty() {
         return Ok(());
     }
@@ -45,6 +41,8 @@ pub(super) async fn look(
     };
     let live = situation.evidence.snapshot.live();
     let flaws = beside(runner, &by_runner, (&known, &applied), situation, dialect);
+    situation.evidence.flaws.extend(flaws);
+    let flaws = not_taken_back(runner, &by_runner, &applied, situation, dialect);
     situation.evidence.flaws.extend(flaws);
     for migration in by_runner {
         let state = situation.evidence.schema.get(migration.id());
@@ -80,12 +78,14 @@ fn beside(
     dialect: Dialect,
 ) -> Vec<Flaw> {
     let mut found = Vec::new();
-    let mut counted = applied.to_vec();
+    // Expands come one after the other; what is contracted by then nobody knows.
+    let mut expanded = applied.to_vec();
     for migration in by_runner {
-        let Some(state) = situation.evidence.schema.get(migration.id()) else {
+        let id = migration.id();
+        let Some(state) = situation.evidence.schema.get(id) else {
             continue;
         };
-        let mut here = counted.clone();
+        let (mut in_turn, mut now) = (expanded.clone(), applied.to_vec());
         for (step, revisions) in &migration.files(dialect).revisions {
             let is_over = match step {
                 Step::Expand => state.phase.expand_is_done(),
@@ -96,21 +96,75 @@ fn beside(
                 continue;
             }
             for name in &revisions.names {
-                let why = more_than(runner, known, &here, name);
-                found.extend(why.map(|(error, help)| Flaw {
-                    of: Flawed::Step(migration.id().clone(), *step),
-                    error,
-                    help,
-                }));
-                here.push(Applied::done(name));
+                let lasting = more_than(runner, known, &in_turn, name)
+                    .map(|why| (Flawed::Step(id.clone(), *step), why));
+                // No other migration has to be expanded before them.
+                let passing = || match step {
+                    Step::Expand => None,
+                    _ => more_than(runner, known, &now, name)
+                        .map(|why| (Flawed::Now(id.clone(), *step), why)),
+                };
+                let why = lasting.or_else(passing);
+                found.extend(why.map(|(of, (error, help))| Flaw { of, error, help }));
+                in_turn.push(Applied::done(name));
+                now.push(Applied::done(name));
             }
-            // Expands come one after the other; what is contracted by then nobody knows.
             if *step == Step::Expand {
-                counted.clone_from(&here);
+                expanded.clone_from(&in_turn);
             }
         }
     }
     found
+}
+
+/// The expands that the tool has not taken back: nothing else undoes them.
+fn not_taken_back(
+    runner: &Runner,
+    by_runner: &[&Migration],
+    applied: &[Applied],
+    situation: &Situation,
+    dialect: Dialect,
+) -> Vec<Flaw> {
+    let expanded = by_runner.iter().filter(|migration| {
+        let state = situation.evidence.schema.get(migration.id());
+        state
+            .is_some_and(|state| state.phase != Phase::Pending && !state.phase.contract_has_begun())
+    });
+    expanded
+        .filter_map(|migration| {
+            let (error, help) =
+                still_there(runner, migration.id(), migration.files(dialect), applied)?;
+            let of = Flawed::Now(migration.id().clone(), Step::Revert);
+            Some(Flaw { of, error, help })
+        })
+        .collect()
+}
+
+/// What of a migration the tool has to take back before it is undone, and how; `None` where nothing is left.
+pub(super) fn still_there(
+    runner: &Runner,
+    id: &MigrationId,
+    files: &Files,
+    applied: &[Applied],
+) -> Option<(String, String)> {
+    if !files.revisions.contains_key(&Step::Expand) {
+        return None;
+    }
+    let names = files.revisions.values().flat_map(|one| &one.names);
+    let left: Vec<&str> = names
+        .filter(|name| applied.iter().any(|one| one.revision == **name))
+        .map(String::as_str)
+        .collect();
+    let (kind, names) = (runner.kind(), left.join("`, `"));
+    (!left.is_empty()).then(|| {
+        (
+            format!("the history of {kind} has `{names}`, and only {kind} can take that back"),
+            format!(
+                "once no live version needs the new format, take `{names}` back with {kind}; then `migrate revert {id}` records that {id} is \
+                 undone, and runs nothing"
+            ),
+        )
+    })
 }
 
 fn is_filled(phase: Phase) -> bool {
@@ -147,21 +201,22 @@ fn of_step(
         let is_it = |one: &&Applied| one.revision == *name && one.standing == Standing::Done;
         applied.iter().find(is_it)
     };
-    let (there, gone): (Vec<&String>, Vec<&String>) =
-        revisions.names.iter().partition(|name| of(name).is_some());
-    let (done, names) = match (step, state.phase) {
-        (Step::Expand, Phase::Pending) if !there.is_empty() => (PastDone::Applied, there),
-        (Step::Contract, phase) if !phase.contract_has_begun() && !there.is_empty() => {
-            (PastDone::Applied, there)
-        }
-        (Step::Expand, phase) if phase.expand_is_done() && !gone.is_empty() => {
-            (PastDone::TakenBack, gone)
-        }
-        // That it is there before its turn says nothing: it stays in the history where the backfill has to begin again.
-        (Step::Backfill, phase) if is_filled(phase) && !gone.is_empty() => {
-            (PastDone::TakenBack, gone)
-        }
-        _ => return None,
+    let (there, gone): (Vec<String>, Vec<String>) = revisions
+        .names
+        .iter()
+        .cloned()
+        .partition(|name| of(name).is_some());
+    let shown = Shown {
+        migration: state.id().clone(),
+        step,
+        tool: revisions.kind,
+        there,
+        gone,
+    };
+    let done = shown.past(state.phase)?;
+    let names = match done {
+        PastDone::Applied => shown.there,
+        PastDone::TakenBack => shown.gone,
     };
     let hurts = match (step, done) {
         (Step::Expand, PastDone::Applied) => Vec::new(),
@@ -175,7 +230,7 @@ fn of_step(
         at: names
             .iter()
             .find_map(|name| of(name).and_then(|one| one.at.clone())),
-        revisions: names.into_iter().cloned().collect(),
+        revisions: names,
         hurts,
     })
 }
@@ -197,14 +252,7 @@ pub(super) fn count(situation: &mut Situation) {
     let taking: Vec<(MigrationId, Step)> = situation
         .past_gate
         .iter()
-        .filter(|past| past.takes_away())
-        .map(|past| {
-            let step = match past.done {
-                PastDone::Applied => Step::Contract,
-                PastDone::TakenBack => Step::Revert,
-            };
-            (past.migration.clone(), step)
-        })
+        .filter_map(|past| Some((past.migration.clone(), past.done.is_as(past.step)?)))
         .collect();
     for (id, step) in taking {
         if let Some(state) = situation.evidence.schema.get_mut(&id) {

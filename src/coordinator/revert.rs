@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::by_runner::{record_undone, refuse_what_is_left};
 use super::change::{Becomes, PhaseTransition};
 use super::fence::{FromInside, leave_fence, raise_fence};
 use super::recheck::Ran;
@@ -12,7 +13,7 @@ use super::situation::seen_elsewhere;
 use super::way_in::{Asked, asked};
 use super::{CoordinatorError, Done, Outcome};
 use crate::model::{MigrationId, Step};
-use crate::project::ScriptFile;
+use crate::project::{Files, ScriptFile};
 
 /// Takes the new format away again.
 ///
@@ -33,15 +34,17 @@ pub(super) async fn run(
         }
     };
     let dialect = session.connection.capabilities().dialect;
-    let Some(file) = &session.orders.migration(id)?.files(dialect).revert else {
-        return Err(CoordinatorError::NoFiles(id.clone()));
-    };
+    let undo = Undo::of(session.orders.migration(id)?.files(dialect));
+    let undo = undo.ok_or_else(|| CoordinatorError::NoFiles(id.clone()))?;
+    if let Undo::Recorded(files) = undo {
+        refuse_what_is_left(session, files, &ready.state).await?;
+    }
     let raised = match session.close_lists(Step::Revert, &ready).await {
         Ok(()) => raise_fence(session, &ready.state, &ready.situation, Step::Revert).await,
         Err(error) => Err(error),
     };
     let ended = match raised {
-        Ok(()) => undo(session, id, file).await,
+        Ok(()) => carry_out(session, id, undo).await,
         Err(error) => Err(error),
     };
     let ended = ended.map(|ran| match ran {
@@ -53,17 +56,49 @@ pub(super) async fn run(
             rows: 0,
             keys: 0,
             took: began.elapsed(),
-            notes: Vec::new(),
+            notes: undo.notes(),
         }),
     });
     leave_fence(session, Step::Revert, id, ended).await
 }
 
-/// Runs the script behind the fence.
-async fn undo(
+/// How an expand is undone.
+#[derive(Clone, Copy)]
+enum Undo<'f> {
+    Script(&'f ScriptFile),
+    /// The other migration tool that has carried it out has taken it back.
+    Recorded(&'f Files),
+}
+
+impl<'f> Undo<'f> {
+    fn of(files: &'f Files) -> Option<Self> {
+        if files.revisions.contains_key(&Step::Expand) {
+            return Some(Self::Recorded(files));
+        }
+        files.revert.as_ref().map(Self::Script)
+    }
+
+    fn notes(self) -> Vec<String> {
+        let Self::Recorded(files) = self else {
+            return Vec::new();
+        };
+        let of_expand = files.revisions.get(&Step::Expand).into_iter();
+        of_expand
+            .map(|of| {
+                format!(
+                    "nothing was run: by the history of {} it was taken back already",
+                    of.kind
+                )
+            })
+            .collect()
+    }
+}
+
+/// Undoes it behind the fence.
+async fn carry_out(
     session: &mut Session<'_>,
     id: &MigrationId,
-    file: &ScriptFile,
+    undo: Undo<'_>,
 ) -> Result<Ran, CoordinatorError> {
     crate::crash::point("revert.fenced");
     let fenced = session.observe().await?;
@@ -81,14 +116,16 @@ async fn undo(
         situation: &fenced,
         orders: session.orders,
     };
-    run_script(
-        session,
-        Run {
-            step: Step::Revert,
-            file,
-            change,
-            recheck: Some(&recheck),
-        },
-    )
-    .await
+    match undo {
+        Undo::Script(file) => {
+            let run = Run {
+                step: Step::Revert,
+                file,
+                change,
+                recheck: Some(&recheck),
+            };
+            run_script(session, run).await
+        }
+        Undo::Recorded(files) => record_undone(session, files, change, &recheck).await,
+    }
 }

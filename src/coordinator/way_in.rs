@@ -1,5 +1,6 @@
 //! The one way into a step: what is known is asked about, what an override covers is remembered, and only then the step begins.
 
+use super::by_runner::taken_back;
 use super::session::Session;
 use super::{CoordinatorError, Outcome, Situation};
 use crate::gate::{Decision, Verdict};
@@ -39,6 +40,12 @@ pub(super) async fn asked(
     let Some(state) = situation.evidence.schema.get(id).cloned() else {
         return Err(CoordinatorError::NoFiles(id.clone()));
     };
+    if step == Step::Expand && is_taken(step, state.phase) {
+        // What is recorded is true only as long as the tool that did it has not undone it.
+        if let Some(decision) = taken_back(session, id, &situation).await? {
+            return Ok(Asked::Ended(Outcome::Blocked(decision)));
+        }
+    }
     if is_taken(step, state.phase) {
         return Ok(Asked::Ended(already(step, id, &decision)));
     }

@@ -4,8 +4,10 @@
 //! builds none of what is here.
 
 mod credentials;
+mod history;
 mod of_project;
 
 pub use credentials::with_credentials;
+pub use history::history_of;
 pub use of_project::LeaseBuilderExt;
 pub use phasegate_lease::lease::*;

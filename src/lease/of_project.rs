@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::credentials::password_of_project;
+use super::history::history_of;
 use super::{Asked, Known, LeaseBuilder, LeaseError};
 use crate::ledger::LeaseRules;
 use crate::project::{CONFIG_FILE, Problem, Problems, Project, Section, Severity};
@@ -75,6 +76,7 @@ fn known(directory: &Path, asked: Asked<'_>) -> Result<Known, LeaseError> {
         pending: project.declarations().cloned().collect(),
         newest: project.newest().cloned(),
         made: project.made(asked.dialect),
+        history: history_of(&project, asked.dialect, |text| tracing::warn!("{text}")),
     })
 }
 

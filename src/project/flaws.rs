@@ -5,6 +5,7 @@ use crate::sql::Dialect;
 
 use super::migration::Migration;
 use super::problem::Problem;
+use super::revisions::PAST_THE_TOOL;
 use super::rules::STILL_REQUIRED;
 
 /// The errors of a project's files, each with what it leaves unknown.
@@ -95,7 +96,9 @@ impl Broken {
                 None => problems
                     .find(|problem| script_of(problem) == Some(step))
                     .or_else(|| self.problems.first()),
-                Some(file) => problems.find(|problem| problem.path.ends_with(&file.path)),
+                Some(file) => problems.find(|problem| {
+                    problem.code == PAST_THE_TOOL || problem.path.ends_with(&file.path)
+                }),
             },
         }
     }

@@ -231,7 +231,8 @@ fn declare(directory: &Directory, manifest: &Manifest) -> Declaration {
             expand: directory.has(Step::Expand) || needs_no_statement,
             backfill: manifest.backfill.is_some(),
             contract: directory.has(Step::Contract),
-            revert: directory.has(Step::Revert),
+            // What the tool has taken back is recorded as undone.
+            revert: directory.has(Step::Revert) || manifest.revisions.contains_key(&Step::Expand),
         },
         fill: manifest
             .backfill

@@ -429,6 +429,19 @@ impl Project {
             .or_else(|| self.flaws.of(id).map(Broken::as_read))
     }
 
+    /// The migrations of which another migration tool carries out a step, in their order: also those that are not in order, because what
+    /// the tool has done of them is done.
+    #[must_use]
+    pub fn by_revisions(&self, dialect: crate::sql::Dialect) -> Vec<&Migration> {
+        let broken = self.flaws.migrations.iter().map(Broken::as_read);
+        let all = self.migrations.iter().chain(broken);
+        let mut found: Vec<&Migration> = all
+            .filter(|migration| !migration.files(dialect).revisions.is_empty())
+            .collect();
+        found.sort_by_key(|migration| migration.id());
+        found
+    }
+
     /// What the migrations declare, as far as that could be read without doubt.
     pub fn declarations(&self) -> impl Iterator<Item = &Declaration> {
         let sound = self

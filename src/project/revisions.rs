@@ -42,6 +42,10 @@ pub(super) fn attach(
             );
             continue;
         }
+        if *step == Step::Expand && directory.has(Step::Revert) {
+            let tool = around.revisions.runner.as_ref().map(Runner::kind);
+            undone_past_it(source, first, tool.unwrap_or("the tool"));
+        }
         let revisions = resolve(source, *step, named, directory, around.revisions);
         let Some((revisions, all)) = revisions else {
             // They are meant, whatever is wrong with them.
@@ -61,6 +65,24 @@ pub(super) fn attach(
         });
     }
     found
+}
+
+/// The code of a `revert.sql` beside an expand by revisions, which is not run for that.
+pub(super) const PAST_THE_TOOL: &str = "past-the-tool";
+
+/// A script that undoes what another tool has applied, of which that tool would know nothing.
+fn undone_past_it(source: &Source, first: &Located<String>, tool: &str) {
+    source.error(
+        PAST_THE_TOOL,
+        first.span.clone(),
+        format!(
+            "revert.sql would undo what {tool} has applied, and the history of {tool} would still have it as applied: nothing would apply it again"
+        ),
+        format!(
+            "remove revert.sql. {tool} takes these revisions back, once no live version needs the new format (`migrate gate revert` tells); then \
+             `migrate revert` records it"
+        ),
+    );
 }
 
 /// The revisions that are named, by the names that the tool has for them.

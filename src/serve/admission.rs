@@ -15,7 +15,7 @@ use crate::coordinator::flaws_on_paper;
 use crate::database::Dialect;
 use crate::fleet::lease_rules;
 use crate::gate::{Decision, Verdict};
-use crate::lease::{Admission, AdmissionRequest};
+use crate::lease::{Admission, AdmissionRequest, history_of};
 use crate::model::InstanceState;
 use crate::project::{Config, Project};
 
@@ -201,6 +201,7 @@ fn request(
         // The files are the server's.
         brought: None,
         made: project.made(dialect),
+        history: history_of(project, dialect, |text| tracing::warn!("{text}")),
         sources: config.other_sources(),
         rules: lease_rules(config),
     })

@@ -51,6 +51,7 @@ fn request(version: &str, instance: &str) -> AdmissionRequest {
         unread: Vec::new(),
         brought: None,
         made: Vec::new(),
+        history: None,
         sources: Vec::new(),
         rules: phasegate::ledger::LeaseRules::default(),
     }

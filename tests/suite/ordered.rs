@@ -110,6 +110,7 @@ impl History {
             unread: Vec::new(),
             brought: None,
             made: Vec::new(),
+            history: None,
             sources: Vec::new(),
             rules: phasegate::ledger::LeaseRules::default(),
         };

@@ -312,6 +312,7 @@ fn keep_starting(target: &Target, version: &str, number: usize, race: &Race) -> 
             unread: Vec::new(),
             brought: None,
             made: Vec::new(),
+            history: None,
             sources: Vec::new(),
             rules: phasegate::ledger::LeaseRules::default(),
         };

@@ -15,3 +15,4 @@ mod projects;
 mod rails;
 mod steps;
 mod trouble;
+mod undone;

@@ -262,7 +262,7 @@ fn declaration(id: MigrationId, path: &Path, config: &Config) -> Result<Declarat
             expand: has(path, "expand")? || manifest.expand.revisions.is_some() || has_new,
             backfill: manifest.backfill.is_some(),
             contract: has(path, "contract")? || manifest.contract.revisions.is_some(),
-            revert: has(path, "revert")?,
+            revert: has(path, "revert")? || manifest.expand.revisions.is_some(),
         },
         fill: Fill::Unrecorded,
     })

@@ -5,9 +5,9 @@
 
 use super::super::session::Session;
 use super::super::{CoordinatorError, Progress};
-use super::look::ask;
+use super::One;
+use super::look::{ask, standing};
 use super::words::{in_the_way, more_along, not_foretold, nothing_done};
-use super::{One, standing};
 use crate::runner::{Applied, RunnerFailure, Standing, along, unknown_before};
 
 /// Refuses to call the tool for a revision that would not come alone.

@@ -9,7 +9,7 @@ use super::super::{CoordinatorError, Progress};
 use super::{One, Revised};
 use crate::database::{Access, DatabaseError};
 use crate::runner::{
-    Applied, Call, Called, History, NAME, Revision, Runner, RunnerFailure, finish_url,
+    Applied, Call, Called, History, NAME, Revision, Runner, RunnerFailure, Standing, finish_url,
 };
 use crate::sql::Runs;
 
@@ -43,6 +43,12 @@ pub(super) async fn applied(
     let connection = session.connection.as_mut();
     let read = crate::runner::applied(run.runner, &run.known, &lines, connection).await;
     Ok(read?)
+}
+
+/// How far a revision has come, by the history.
+pub(super) fn standing(applied: &[Applied], name: &str) -> Option<Standing> {
+    let found = applied.iter().find(|one| one.revision == name);
+    found.map(|one| one.standing)
 }
 
 fn url_for(session: &Session<'_>, runner: &Runner) -> Option<String> {

@@ -40,7 +40,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ("backfill", "ledger database project model sql crash span"),
     (
         "lease",
-        "ledger database project gate model crash process interrupt chance text",
+        "ledger database project runner gate model crash process interrupt chance text",
     ),
     (
         "fleet",

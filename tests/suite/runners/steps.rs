@@ -140,6 +140,28 @@ scenario!(
         project
             .migrate(&["gate", "deploy", "web=1.1.0"])
             .expect_code(11);
+        // Nobody else comes in, by either way.
+        for start in [
+            &["admit", "--service", "web", "--version", "1.1.0"][..],
+            &[
+                "agent",
+                "--service",
+                "web",
+                "--version",
+                "1.1.0",
+                "--",
+                "true",
+            ],
+        ] {
+            let door = project.migrate(start).expect_code(11);
+            assert!(
+                door.stdout
+                    .contains("`c3` was applied outside of Phasegate"),
+                "{door:?}"
+            );
+        }
+        let new = ["admit", "--service", "web", "--version", "1.2.0"];
+        project.migrate(&new).expect_code(0);
         project.migrate(&["contract", "1"]).expect_code(10);
     }
 );

@@ -1,10 +1,12 @@
 //! Admission: an instance registers before it touches data, or does not start.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
+use super::past::{History, count, shown};
 use super::session_name::session_name;
 use crate::database::{
     Asks, ConnectOptions, Connection, ErrorKind, LockTimeout, Made, Owners, Server, Target, connect,
@@ -13,7 +15,8 @@ use crate::gate::{Action, Decision, Evidence, Facts, Flaw, OutOfStep, Verdict, d
 use crate::interrupt::Interrupt;
 use crate::ledger::{Asker, LeaseId, LeaseRules, Ledger, LedgerError, NewLease, Touched, View};
 use crate::model::{
-    Declaration, InstanceState, Live, MigrationId, MigrationState, Phase, Schema, Snapshot, Version,
+    Declaration, InstanceState, Live, MigrationId, MigrationState, Phase, Schema, Shown, Snapshot,
+    Version,
 };
 
 /// How long an admission may take before it is given up: it waits for phase changes to end.
@@ -48,6 +51,8 @@ pub struct AdmissionRequest {
     /// The sources other than the leases that the project is known to have: where there is one, the end of a lease
     /// that nobody renews does not say that its instance is gone.
     pub sources: Vec<String>,
+    /// The history of another migration tool, where one carries out steps of the project and its files are here.
+    pub history: Option<Arc<dyn History>>,
     /// How the leases of others are read and their versions placed, as far as the project is known.
     pub rules: LeaseRules,
 }
@@ -260,6 +265,25 @@ pub(super) async fn admit_on(
     request: &AdmissionRequest,
     limit: Duration,
 ) -> Result<Admission, LeaseError> {
+    let seen = shown(request.history.as_deref(), connection).await;
+    let admission = admit_beside(connection, request, &seen, limit).await?;
+    if matches!(admission, Admission::Admitted { .. }) || seen.is_empty() {
+        return Ok(admission);
+    }
+    // A step may have ended between the look at that history and the one at the ledger.
+    let again = shown(request.history.as_deref(), connection).await;
+    if again == seen {
+        return Ok(admission);
+    }
+    admit_beside(connection, request, &again, limit).await
+}
+
+async fn admit_beside(
+    connection: &mut dyn Connection,
+    request: &AdmissionRequest,
+    seen: &[Shown],
+    limit: Duration,
+) -> Result<Admission, LeaseError> {
     let mut ledger = begin_for(request, connection, limit).await?;
     ledger.judge_by(&request.rules);
     ledger.stay_here().await?;
@@ -270,16 +294,17 @@ pub(super) async fn admit_on(
         ledger.rollback().await?;
         return Err(LedgerError::Missing(lost).into());
     }
-    let mut judged = Judged::of(&mut ledger, versions, request).await?;
+    let mut judged = Judged::of(&mut ledger, versions, request, seen).await?;
     if judged.decision.verdict != Verdict::Go {
         // Why, is told by how many and by whom.
         let whole = ledger.view().await?;
-        judged = Judged::of(&mut ledger, whole, request).await?;
+        judged = Judged::of(&mut ledger, whole, request, seen).await?;
     }
     let Judged {
         view,
         mut evidence,
         decision,
+        past,
     } = judged;
     if decision.verdict != Verdict::Go {
         ledger
@@ -287,7 +312,9 @@ pub(super) async fn admit_on(
             .await?;
         ledger.rollback().await?;
         evidence.facts.paused = Ledger::paused(connection, &view).await?;
-        return Ok(Admission::Refused(decide(action(request), &evidence)));
+        let mut decision = decide(action(request), &evidence);
+        decision.notes.extend(past);
+        return Ok(Admission::Refused(decision));
     }
     let asked_at = Moment::now();
     let id = ledger.register(&new_lease(request), &view).await?;
@@ -304,6 +331,8 @@ struct Judged {
     view: View,
     evidence: Evidence,
     decision: Decision,
+    /// What was done past the gate.
+    past: Vec<String>,
 }
 
 impl Judged {
@@ -311,6 +340,7 @@ impl Judged {
         ledger: &mut Ledger<'_>,
         mut view: View,
         request: &AdmissionRequest,
+        seen: &[Shown],
     ) -> Result<Self, LeaseError> {
         view.remembered = view.recall(&Asker::Door {
             sources: &request.sources,
@@ -323,11 +353,13 @@ impl Judged {
         let unread = unread.filter(|flaw| flaw.migration().is_none_or(|id| !applied.contains(id)));
         evidence.flaws = unread.cloned().collect();
         look_at_sync(ledger, &view, &mut evidence).await?;
+        let past = count(seen, &mut evidence);
         let decision = decide(action(request), &evidence);
         Ok(Self {
             view,
             evidence,
             decision,
+            past,
         })
     }
 }

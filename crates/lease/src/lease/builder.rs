@@ -380,6 +380,7 @@ impl LeaseBuilder {
             unread: Vec::new(),
             brought: known.newest,
             made: known.made,
+            history: known.history,
             sources: known.sources,
             rules: known.rules,
         };

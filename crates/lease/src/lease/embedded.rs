@@ -142,6 +142,8 @@ impl Embedded {
             pending: migrations,
             // Their scripts are not built in.
             made: Vec::new(),
+            // Neither are the files of another tool.
+            history: None,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::LeaseError;
+use super::past::History;
 use crate::database::{Dialect, Made, PasswordSource};
 use crate::ledger::LeaseRules;
 use crate::model::{Declaration, LeaseConnection, MigrationId, Version};
@@ -38,6 +39,8 @@ pub struct Known {
     pub pending: Vec<Declaration>,
     /// The newest migration of which it has files; `None` if it has none.
     pub newest: Option<MigrationId>,
+    /// The history of another migration tool that carries out steps of it.
+    pub history: Option<Arc<dyn History>>,
     /// What their expands make, where their scripts are known.
     pub made: Vec<(MigrationId, Made)>,
 }

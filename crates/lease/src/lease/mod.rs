@@ -25,6 +25,7 @@ mod known;
 mod loss;
 mod measures;
 mod names;
+mod past;
 mod patience;
 #[cfg(feature = "agent")]
 mod rest;
@@ -56,5 +57,6 @@ pub use held::{Lease, LeaseState};
 pub use keeper::{Ended, Keeper, KeeperHandle};
 pub use known::{Asked, Known};
 pub use loss::AtLoss;
+pub use past::History;
 pub use session_name::session_name;
 pub use tenure::{FailedRenewal, Held, Loss, Tenure};

@@ -23,6 +23,7 @@ impl Flaw {
             Flawed::Settings | Flawed::Listing => None,
             Flawed::Declaration(id)
             | Flawed::Step(id, _)
+            | Flawed::Now(id, _)
             | Flawed::Applied(id)
             | Flawed::Leaving(id) => Some(id),
         }
@@ -53,6 +54,8 @@ pub enum Flawed {
     Declaration(MigrationId),
     /// What a step of a migration runs, or cannot be taken without.
     Step(MigrationId, Step),
+    /// What keeps a step of a migration from being taken as things stand; what comes before it may change that.
+    Now(MigrationId, Step),
     /// What was applied of a migration: whatever comes next builds on it, and only a revert takes away by what is recorded.
     Applied(MigrationId),
     /// Whether the versions that no longer write a migration's old format can live before its contract.
@@ -70,7 +73,9 @@ fn unknown(flaw: &Flaw) -> Option<Blocker> {
     let id = match &flaw.of {
         Flawed::Settings | Flawed::Listing => None,
         Flawed::Declaration(id) => Some(id),
-        Flawed::Step(..) | Flawed::Applied(_) | Flawed::Leaving(_) => return None,
+        Flawed::Step(..) | Flawed::Now(..) | Flawed::Applied(_) | Flawed::Leaving(_) => {
+            return None;
+        }
     };
     let blocker = Blocker::from(reason(flaw, FlawEffect::Hides));
     Some(match id {
@@ -90,7 +95,7 @@ fn reason(flaw: &Flaw, effect: FlawEffect) -> Reason {
 #[must_use]
 pub fn against_step(step: Step, id: &MigrationId, flaws: &[Flaw]) -> Vec<Blocker> {
     let found = flaws.iter().filter_map(|flaw| match &flaw.of {
-        Flawed::Step(of, kept) if of == id && *kept == step => {
+        Flawed::Step(of, kept) | Flawed::Now(of, kept) if of == id && *kept == step => {
             Some(reason(flaw, FlawEffect::CannotRun(step)).into())
         }
         Flawed::Applied(_) if step != Step::Revert => {

@@ -19,6 +19,7 @@ mod range;
 mod rows;
 mod rule;
 mod sessions;
+mod shown;
 mod snapshot;
 mod state;
 mod step;
@@ -43,6 +44,7 @@ pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
 pub use rule::beside;
 pub use sessions::{SessionCheck, SessionRule, Unaccounted, Whereabouts};
+pub use shown::{PastDone, Shown};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{
     About, Ending, EndingCause, InstanceState, LEASES, Label, Listed, LiveGroup, ORDERED, Settling,

@@ -369,6 +369,7 @@ fn unrehearsed(migration: &MigrationId, found: Unrehearsed) -> Words {
 
 fn files(effect: &FlawEffect, flaw: &Flaw) -> Words {
     let what = match (effect, &flaw.of) {
+        (FlawEffect::CannotRun(step), Flawed::Now(..)) => format!("{} cannot run now", step.name()),
         (FlawEffect::CannotRun(step), _) => format!("{} cannot run from these files", step.name()),
         (FlawEffect::CannotLive(who), of) => match of {
             Flawed::Leaving(id) => format!("{who} cannot live before the contract of {id}"),
@@ -386,6 +387,7 @@ fn files(effect: &FlawEffect, flaw: &Flaw) -> Words {
             FlawEffect::Hides,
             Flawed::Declaration(id)
             | Flawed::Step(id, _)
+            | Flawed::Now(id, _)
             | Flawed::Applied(id)
             | Flawed::Leaving(id),
         ) => {
