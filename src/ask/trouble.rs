@@ -81,7 +81,8 @@ pub(super) fn idle_since(
     backfill: Option<&BackfillRecord>,
     failure: Option<&FailureRecord>,
 ) -> Option<i64> {
-    under_way(state)?;
+    // What was done past the gate counts as a step that has begun, and nobody was ever at work on it.
+    under_way(applied.map_or(state, |applied| &applied.state))?;
     let coordinator = &situation.view.coordinator;
     if coordinator.is_held() {
         return None;
