@@ -28,8 +28,7 @@ pub(super) struct ResolveArgs {
     /// It took effect
     #[arg(
         long,
-        conflicts_with_all = ["not_applied", "recorded"],
-        required_unless_present_any = ["not_applied", "recorded"]
+        conflicts_with_all = ["not_applied", "recorded"]
     )]
     pub applied: bool,
     /// It did not take effect
@@ -54,6 +53,12 @@ pub(super) async fn run(args: &ResolveArgs, global: &Global, out: &Out) -> Resul
     let Some(position) = args.step else {
         return rows_repaired::run(id, reason, global, out).await;
     };
+    let answer = match (args.applied, args.not_applied) {
+        (true, _) => Answer::Applied,
+        (false, true) => Answer::NotApplied,
+        // Not left to the parser of the arguments, which would name one of them as what is missing.
+        (false, false) => return Err(unanswered(id, position)),
+    };
     let context = Context::load(global, out)?;
     let id = context.find(id).await?;
     let reporter = Reporter::new(global);
@@ -71,11 +76,6 @@ pub(super) async fn run(args: &ResolveArgs, global: &Global, out: &Out) -> Resul
         interrupt: context.interrupt,
     };
     let mut coordinator = Coordinator::start(options).await?;
-    let answer = if args.applied {
-        Answer::Applied
-    } else {
-        Answer::NotApplied
-    };
     let resolved = coordinator.resolve(&id, position, answer).await;
     reporter.finish();
     let head = say_unreleased(coordinator.finish().await, &context);
@@ -96,4 +96,16 @@ pub(super) async fn run(args: &ResolveArgs, global: &Global, out: &Out) -> Resul
         ));
     }
     Ok(0)
+}
+
+fn unanswered(id: &str, position: i64) -> Failure {
+    Failure::new(format!(
+        "whether statement {position} of {id} took effect is not said: `--applied` or `--not-applied`"
+    ))
+    .help(format!(
+        "look in the database for what the statement does, and where it did a part, finish that by hand or undo it. Where all of it is \
+         there: `migrate resolve {id} --step {position} --applied`; it is not run again then. Where nothing of it is there: \
+         `migrate resolve {id} --step {position} --not-applied`; the next run does it"
+    ))
+    .usage()
 }

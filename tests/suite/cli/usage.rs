@@ -429,3 +429,25 @@ fn a_closed_pipe_ends_a_command_quietly() {
     let output = child.wait_with_output().expect("it ends");
     assert!(output.stderr.is_empty(), "{output:?}");
 }
+
+/// A wrong answer would be recorded for good.
+#[test]
+fn what_took_effect_is_not_answered_by_the_usage() {
+    let project = Project::without_database(&["web"]);
+    let asked = project
+        .migrate(&["resolve", "2", "--step", "1"])
+        .expect_code(2);
+    for part in [
+        "`migrate resolve 2 --step 1 --applied`",
+        "`migrate resolve 2 --step 1 --not-applied`",
+        "nothing of it is there",
+    ] {
+        let said = asked
+            .stderr
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let said = said.replace("│ ", "");
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
