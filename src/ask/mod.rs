@@ -45,7 +45,7 @@ pub use question::{Answer, Log, Question};
 pub use rollout::{arrival_json, as_json as rollout_json, waits_for};
 pub use startable::{Startable, Unlisted, startable};
 pub use status::{Next, Status, in_the_way, which_asks};
-pub use trouble::{Trouble, under_way};
+pub use trouble::{Trouble, under_way, way_out};
 pub use wanted::{Record, Wanted};
 
 use std::time::Duration;

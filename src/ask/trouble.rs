@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::moment::time;
-use crate::coordinator::Situation;
+use crate::coordinator::{ASKS_SOMEBODY, Situation};
 use crate::ledger::{Applied, BackfillRecord, FailureRecord};
 use crate::model::{MigrationState, Phase, Step};
 
@@ -98,12 +98,36 @@ pub(super) fn idle_since(
     heard.into_iter().flatten().max()
 }
 
+/// What happened, and what to do about it.
+#[must_use]
+pub fn way_out(failure: &FailureRecord) -> (&str, String) {
+    let begins = format!("; {ASKS_SOMEBODY}");
+    if let Some(at) = failure.message.find(&begins)
+        && let Some((what, help)) = failure.message.split_at_checked(at)
+    {
+        let help = format!(
+            "{}; then run `migrate {} {}` again, which goes on from there",
+            help.trim_start_matches("; "),
+            failure.step,
+            failure.id
+        );
+        return (what, help);
+    }
+    let help = format!(
+        "mend what it says, then run `migrate {} {}` again, which goes on from what is recorded",
+        failure.step, failure.id
+    );
+    (&failure.message, help)
+}
+
 /// What failed, as `--output json` shows it.
 pub(super) fn as_json(failure: &FailureRecord) -> Value {
+    let (message, help) = way_out(failure);
     json!({
         "step": failure.step,
         "at": time(failure.at),
         "by": failure.actor,
-        "message": failure.message,
+        "message": message,
+        "help": help,
     })
 }

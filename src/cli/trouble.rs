@@ -2,7 +2,7 @@
 
 use super::json::time;
 use super::paint::{Line, Tone};
-use crate::ask::{Trouble, under_way};
+use crate::ask::{Trouble, under_way, way_out};
 use crate::model::MigrationState;
 
 /// The lines below the table.
@@ -15,6 +15,7 @@ pub(super) fn lines(
 ) -> Vec<Line> {
     let mut lines = Vec::new();
     for failure in &failures {
+        let (message, next) = way_out(failure);
         let failed = format!("{}:", state.id());
         let failed = Line::default().toned(Tone::Refuse, &failed);
         lines.push(failed.and(&format!(
@@ -22,13 +23,8 @@ pub(super) fn lines(
             failure.step,
             time(failure.at),
             failure.actor,
-            failure.message
+            message
         )));
-        let next = format!(
-            "mend what it says, then run `migrate {} {}` again, which goes on from what is recorded",
-            failure.step,
-            state.id()
-        );
         lines.push(Line::named("  ", "next:", &next));
     }
     if let (Some(since), Some(step)) = (idle_since, under_way(state)) {

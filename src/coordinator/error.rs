@@ -158,6 +158,15 @@ impl CoordinatorError {
         }
     }
 
+    /// Whether somebody has to say whether a statement took effect.
+    pub(super) fn is_unresolved(&self) -> bool {
+        match self {
+            Self::Unresolved { .. } => true,
+            Self::Fenced { cause, .. } => cause.is_unresolved(),
+            _ => false,
+        }
+    }
+
     /// Whether trying again may help without anybody doing anything.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
@@ -196,7 +205,7 @@ impl CoordinatorError {
             )),
             Self::Drift(drift) => Some(way_out(drift)),
             Self::Unresolved { migration, position, .. } => Some(format!(
-                "look whether it took effect, and where it did a part, finish that by hand or undo it; then say so: \
+                "{ASKS_SOMEBODY}, and where it did a part, finish that by hand or undo it; then say so: \
                  `migrate resolve {migration} --step {position} --applied` or `--not-applied`"
             )),
             Self::StillRunning { .. } => Some(
@@ -223,6 +232,10 @@ impl CoordinatorError {
         }
     }
 }
+
+/// How the way out begins that somebody has to look for first. It is recorded behind what happened, because no run of the
+/// same command finds out.
+pub(crate) const ASKS_SOMEBODY: &str = "look whether it took effect";
 
 /// An error of the statement at `index`, which is shown in its file.
 pub(super) fn failure(

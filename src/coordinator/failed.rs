@@ -48,12 +48,16 @@ async fn write_failure(
 fn worth_telling(ended: &Result<Outcome, CoordinatorError>) -> Option<String> {
     match ended {
         Err(error) if error.is_interruption() => None,
+        // To run it again says the same for ever: what ends that is told wherever the failure is.
+        Err(error) if error.is_unresolved() => {
+            let help = error.help().unwrap_or_default();
+            Some(format!("{error}; {help}"))
+        }
         Err(
             error @ (CoordinatorError::Script(_)
             | CoordinatorError::Batch(_)
             | CoordinatorError::Key { .. }
             | CoordinatorError::Locked { .. }
-            | CoordinatorError::Unresolved { .. }
             | CoordinatorError::Fenced { .. }),
         ) => Some(error.to_string()),
         Err(CoordinatorError::Database(error)) if !error.is_passing() => Some(error.to_string()),

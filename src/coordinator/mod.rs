@@ -90,6 +90,7 @@ pub use connecting::{Purpose, connect, connect_to_record};
 pub use counters::{AtWork, Counted};
 pub use done_past::{PastDone, PastGate};
 pub use drift::{Changed, Drift, way_out};
+pub(crate) use error::ASKS_SOMEBODY;
 pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
 pub use flaws::flaws_on_paper;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::watch::Seen;
-use crate::ask::Next;
 use crate::ask::words::{count, span};
+use crate::ask::{Next, way_out};
 use crate::ledger::Event;
 use crate::model::{InstanceState, MigrationState, Phase};
 use crate::project::{Occasion, Shape};
@@ -179,15 +179,16 @@ fn fence(seen: &Seen, state: &MigrationState, limit: Duration) -> Option<Notice>
 
 fn failed(seen: &Seen, state: &MigrationState) -> Vec<Notice> {
     let failures = seen.status.trouble(state).failures.into_iter();
-    let told = failures.map(|failure| Notice {
-        occasion: Occasion::Failed,
-        key: format!("failed/{}/{}/{}", state.id(), failure.step, failure.at),
-        migration: Some(state.id().to_string()),
-        title: format!("{}: its {} failed", state.id(), failure.step),
-        text: failure.message.clone(),
-        help:
-            "`migrate status` shows how it stands; once the cause is mended, run the command again"
-                .to_owned(),
+    let told = failures.map(|failure| {
+        let (text, help) = way_out(failure);
+        Notice {
+            occasion: Occasion::Failed,
+            key: format!("failed/{}/{}/{}", state.id(), failure.step, failure.at),
+            migration: Some(state.id().to_string()),
+            title: format!("{}: its {} failed", state.id(), failure.step),
+            text: text.to_owned(),
+            help: format!("`migrate status` shows how it stands; {help}"),
+        }
     });
     told.collect()
 }

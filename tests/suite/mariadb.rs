@@ -139,6 +139,17 @@ fn what_the_catalogue_cannot_tell_is_for_a_human_to_say() {
         ] {
             assert!(said(&asked).contains(part), "{part} in {asked:?}");
         }
+        // Whoever looks later is not sent into the same failure again and again.
+        let way = "look whether it took effect, and where it did a part, finish that by hand or undo it; then say so: \
+                   `migrate resolve 0001_name --step 1 --applied` or `--not-applied`";
+        let status = shop.run(&["status"], 0).stdout;
+        assert!(status.contains(&format!("next: {way}")), "{status}");
+        assert!(!status.contains("mend what it says"), "{status}");
+        let failed = &shop.json(&["status"], 0)["migrations"][0]["failed"];
+        let help = failed["help"].as_str().unwrap_or_default();
+        assert!(help.starts_with(way), "{failed}");
+        let message = failed["message"].as_str().unwrap_or_default();
+        assert!(message.ends_with("CALL note()"), "{failed}");
         shop.run(&["resolve", NAME, "--step", "1", answer], 0);
         shop.run(&["expand"], 0);
         assert_eq!(shop.db.value("SELECT count(*) FROM audit"), rows);
